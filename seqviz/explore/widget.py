@@ -1,0 +1,67 @@
+"""The live form of an explorable: an anywidget whose every move calls the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from seqviz.explore.grid import figure_json
+from seqviz.plots.style import TEMPLATES
+
+if TYPE_CHECKING:
+    from seqviz.explore.explorable import Explorable
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def _static(name: str) -> str:
+    path = STATIC / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The front-end file {name} is not built: run `make front` in the repository."
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _answer(explorable: Explorable, positions: dict[str, Any], number: int) -> dict:
+    """The figures at these positions, or the one sentence that says why there are none."""
+    try:
+        figures = [figure_json(figure) for figure in explorable.figures(**positions)]
+        return {"number": number, "figures": figures, "error": ""}
+    # Whatever the reader's function raises is shown beside the controls; the kernel lives on.
+    except Exception as error:
+        return {"number": number, "figures": [], "error": f"{type(error).__name__}: {error}"}
+
+
+class ExplorableWidget(anywidget.AnyWidget):
+    """Shows an `Explorable` in a notebook: the front end asks, the kernel answers with figures."""
+
+    spec = traitlets.Dict().tag(sync=True)
+    templates = traitlets.Dict().tag(sync=True)
+    request = traitlets.Dict().tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, explorable: Explorable) -> None:
+        starts = {name: control.start for name, control in explorable.controls.items()}
+        self._explorable = explorable
+        super().__init__(
+            _esm=_static("widget.js"),
+            _css=_static("style.css"),
+            spec=explorable.spec(),
+            templates=TEMPLATES,
+            answer=_answer(explorable, starts, 0),
+        )
+        self.observe(self._on_request, "request")
+        self.on_msg(self._on_message)
+
+    def _on_request(self, change: Any) -> None:
+        request = change["new"]
+        self.answer = _answer(self._explorable, request["positions"], request["number"])
+
+    def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        # One plotly.js a notebook page: the first figure asks for it.
+        if message == "plotly":
+            self.send({"kind": "plotly"}, [_static("plotly.min.js").encode("utf-8")])

@@ -1,0 +1,17 @@
+// Builds seqviz/static: our modules bundled for a page and for a notebook, and the third-party
+// files, at the versions of package-lock.json.
+
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+const out = "seqviz/static";
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+const shared = { bundle: true, minify: true, target: "es2022", charset: "utf8" };
+await build({ ...shared, entryPoints: ["seqviz/front/page.js"], format: "iife", outfile: `${out}/page.js` });
+await build({ ...shared, entryPoints: ["seqviz/front/widget.js"], format: "esm", outfile: `${out}/widget.js` });
+cpSync("seqviz/front/style.css", `${out}/style.css`);
+cpSync("node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js", `${out}/plotly.min.js`);
+cpSync("node_modules/mathjax/es5/tex-chtml.js", `${out}/mathjax/tex-chtml.js`);
+cpSync("node_modules/mathjax/es5/output/chtml/fonts/woff-v2", `${out}/mathjax/output/chtml/fonts/woff-v2`, { recursive: true });

@@ -1,0 +1,95 @@
+// On a built page: every figure is drawn when the reader comes near, from the grid beside it.
+
+import { pageAddress } from "./address.js";
+import { render } from "./explorable.js";
+import { openGrid } from "./grid.js";
+import { pageFunctions } from "./words.js";
+
+const here = document.currentScript.src;
+const NEAR = "900px"; // how far below the window a figure starts to load
+
+const scripts = new Map();
+function load(name) {
+  if (!scripts.has(name)) {
+    scripts.set(name, new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = new URL(name, here);
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(`${name} could not be read.`));
+      document.head.append(script);
+    }));
+  }
+  return scripts.get(name);
+}
+
+// Large grids are script files, since fetch is forbidden on file://; each calls this.
+const grids = new Map();
+globalThis.seqvizGrid = (key, packed) => grids.set(key, packed);
+
+class PageModel {
+  constructor(spec, evaluate, address) {
+    const start = Object.fromEntries(spec.controls.map((c) => [c.name, c.start]));
+    this.state = {
+      spec, address, templates: globalThis.seqvizTemplates, continuous: false,
+      answer: { number: 0, figures: evaluate(start), error: "" },
+    };
+    this.evaluate = evaluate;
+    this.listeners = [];
+  }
+  get(key) { return this.state[key]; }
+  set(key, value) { this.state[key] = value; }
+  on(_event, call) { this.listeners.push(call); }
+  save_changes() {
+    const { number, positions } = this.state.request;
+    this.state.answer = { number, figures: this.evaluate(positions), error: "" };
+    this.listeners.forEach((call) => call());
+  }
+}
+
+async function mount(figure, address) {
+  const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+  if (spec.source) await load(spec.source);
+  const packed = spec.source ? grids.get(spec.name) : spec.packed;
+  await load("plotly.min.js");
+  let evaluate;
+  if (packed.function) {
+    const compute = pageFunctions[packed.function];
+    evaluate = (positions) => compute(packed.figures, positions, spec.controls);
+  } else {
+    const at = openGrid(packed);
+    evaluate = (positions) => at(spec.controls.map((c) => positions[c.name]));
+  }
+  figure.replaceChildren();
+  render({ model: new PageModel(spec, evaluate, address), el: figure, plotly: globalThis.Plotly });
+  figure.style.removeProperty("--sv-height"); // it only kept the place
+  figure.dataset.drawn = "true";
+}
+
+function start() {
+  const figures = [...document.querySelectorAll("figure.sv-figure")];
+  if (!figures.length) return;
+  const address = pageAddress();
+  const show = (figure) => {
+    if (figure.dataset.near) return;
+    figure.dataset.near = "true";
+    mount(figure, address).catch((error) => {
+      figure.append(Object.assign(document.createElement("p"), {
+        className: "sv-problem", textContent: `This figure could not be drawn: ${error.message}`,
+      }));
+      throw error;
+    });
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      near.unobserve(entry.target);
+      show(entry.target);
+    }
+  }, { rootMargin: NEAR });
+  figures.forEach((figure) => near.observe(figure));
+  addEventListener("beforeprint", () => figures.forEach(show));
+  address.scroll();
+}
+
+if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
+else start();

@@ -1,0 +1,78 @@
+"""What every model returns, and the checks at every model's door."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Output:
+    """A model's prediction together with its internals, under their standard names.
+
+    prediction      (batch, output)
+    hidden_states   one (batch, hidden) tensor a time step, each a node of the autograd graph, so
+                    that `torch.autograd.grad(loss, output.hidden_states)` works
+    gates           name -> (batch, time, hidden), empty for a model without gates
+    attention       (batch, layer, head, query, key), or None for a model without attention
+    """
+
+    prediction: Tensor
+    hidden_states: tuple[Tensor, ...] = ()
+    gates: dict[str, Tensor] = field(default_factory=dict)
+    attention: Tensor | None = None
+
+
+def check_sequences(inputs: Tensor, input_size: int, dtype: torch.dtype) -> None:
+    """Check inputs: `dtype` numbers (batch, time, input_size), or int64 tokens (batch, time).
+
+    Raises TypeError for another type, ValueError for another shape or a token out of range.
+    """
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"inputs must be a torch.Tensor, got {type(inputs).__name__}.")
+    if inputs.dtype == torch.int64:
+        check_tokens(inputs, input_size)
+        return
+    if inputs.dtype != dtype:
+        raise TypeError(
+            f"inputs must be {dtype} like the weights, or int64 tokens, got {inputs.dtype}."
+        )
+    if inputs.dim() != 3 or inputs.shape[1] < 1 or inputs.shape[2] != input_size:
+        raise ValueError(
+            f"inputs must have the shape (batch, time, {input_size}) with at least one time step, "
+            f"got {tuple(inputs.shape)}."
+        )
+
+
+def check_tokens(tokens: Tensor, vocabulary_size: int) -> None:
+    """Check tokens: int64 (batch, time), every one of them in 0 … vocabulary_size - 1.
+
+    Raises TypeError for another type, ValueError for another shape or a token out of range.
+    """
+    if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64:
+        got = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
+        raise TypeError(f"tokens must be a torch.Tensor of int64, got {got}.")
+    if tokens.dim() != 2 or tokens.shape[1] < 1:
+        raise ValueError(
+            "tokens must have the shape (batch, time) with at least one time step, "
+            f"got {tuple(tokens.shape)}."
+        )
+    # A negative index would silently count from the end.
+    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocabulary_size):
+        raise ValueError(
+            f"tokens must lie between 0 and {vocabulary_size - 1}, "
+            f"got values from {int(tokens.min())} to {int(tokens.max())}."
+        )
+
+
+def check_sizes(**sizes: int) -> None:
+    """Check that every size is a whole number of at least 1; raises ValueError if one is not."""
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}.")
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Check that a value is one of the allowed ones; raises ValueError if it is not."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}.")

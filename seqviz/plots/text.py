@@ -1,0 +1,172 @@
+"""Pictures of text: bags of words, the sparse matrix, n-grams, accuracy where order decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from seqviz.plots.style import MODELS, MUTED, describe, escape, figure, power, powers_of_ten
+
+ROWS = 12  # n-grams that fit one figure on a phone
+
+
+def _unit(n: int, count: int) -> str:
+    return ("word" if n == 1 else f"{n}-gram") + ("" if count == 1 else "s")
+
+
+def bags(first: Mapping[str, int], second: Mapping[str, int], n: int = 1) -> go.Figure:
+    """The n-gram counts of two sentences side by side, in order of appearance."""
+    # compareBags in front/words.js is the twin of this function.
+    labels = list(dict.fromkeys([*first, *second]))
+    shown = labels[:ROWS]
+    rows = list(range(len(shown)))
+    counts = [[bag.get(label, 0) for label in shown] for bag in (first, second)]
+    most = max([1, *counts[0], *counts[1]])
+    fig = figure(
+        height=90 + 26 * ROWS,
+        barmode="group",
+        bargap=0.3,
+        xaxis={
+            "title": {"text": f"Times the {_unit(n, 1)} occurs"},
+            "range": [0, most + 0.2],
+            "dtick": -(-most // 8),
+        },
+        yaxis={
+            "tickmode": "array",
+            "tickvals": rows,
+            "ticktext": [escape(label) for label in shown],
+            "range": [max(len(shown), 3) - 0.5, -0.5],
+        },
+    )
+    looks = (("First", "#3b7dd8", ""), ("Second", "#c17c00", "/"))
+    for (name, color, shape), values in zip(looks, counts):
+        marker = {"color": color, "pattern": {"shape": shape, "solidity": 0.25}}
+        fig.add_bar(
+            x=values, y=rows, orientation="h", name=f"{name} sentence", marker=marker,
+            hovertemplate="%{x}",
+        )  # fmt: skip
+    return describe(fig, _compare(first, second, labels, n))
+
+
+def _compare(first: Mapping, second: Mapping, labels: Sequence[str], n: int) -> str:
+    total = len(labels)
+    if not total:
+        return f"There is no {_unit(n, 1)} to count yet: type two sentences."
+    more = f" The figure shows the first {ROWS}." if total > ROWS else ""
+    differ = sum(first.get(label, 0) != second.get(label, 0) for label in labels)
+    if not differ:
+        return (
+            f"The two bags are equal: {total} {_unit(n, total)}, counted alike. "
+            f"A model that sees only the bag cannot tell these sentences apart.{more}"
+        )
+    return (
+        f"The two bags differ in {differ} of {total} {_unit(n, total)}: "
+        f"a model that sees the bag can tell these sentences apart.{more}"
+    )
+
+
+def count_matrix(counts: np.ndarray, unit: str) -> go.Figure:
+    """Which words each text uses: `counts` is `(text, word)`, the words in order of frequency."""
+    fig = figure(
+        height=300,
+        showlegend=False,
+        xaxis={"title": {"text": "Word, from the most frequent to the rarest"}},
+        yaxis={"title": {"text": unit.capitalize()}, "autorange": "reversed", "dtick": 10},
+    )
+    fig.add_heatmap(
+        z=(counts > 0).astype(np.uint8), x0=1, dx=1, y0=1, dy=1, zmin=0, zmax=1, showscale=False,
+        colorscale=[[0, "rgba(127,135,146,0.10)"], [1, MODELS["lstm"].color]],
+        hovertemplate=f"{unit} %{{y}}, word %{{x}}<extra></extra>",
+    )  # fmt: skip
+    zeros = 100 * float((counts == 0).mean())
+    used = float((counts > 0).sum(1).mean())
+    size = counts.shape[1]
+    return describe(
+        fig,
+        f"With {size:,} words {zeros:.1f} % of the values are zero. Stored in full a {unit} takes "
+        f"{4 * size:,} bytes; its {used:.0f} words that do occur, as pairs of index and count, "
+        f"take {8 * used:,.0f}.",
+    )
+
+
+def zeros_by_vocabulary(
+    sizes: np.ndarray, zeros: Mapping[str, np.ndarray], words: Mapping[str, float], size: int
+) -> go.Figure:
+    """The share of zeros by the size of the vocabulary, with its bound as far as 100,000 words.
+
+    `zeros` has the share `(size,)` for each kind of text, `words` the mean number of distinct
+    words in one: no vocabulary can make fewer zeros than one minus words over its size.
+    """
+    fig = figure(
+        height=300,
+        xaxis={"title": {"text": "Size of the vocabulary (words)"}, "type": "log",
+               "tickvals": [100, 1000, 10000, 100000],
+               "ticktext": ["100", "1,000", "10,000", "100,000"]},
+        yaxis={"title": {"text": "Values that are zero (%)"}, "range": [0, 103], "dtick": 25},
+    )  # fmt: skip
+    looks = {"document": ("#3b7dd8", "solid"), "sentence": ("#c17c00", "dash")}
+    for unit, (color, dash) in looks.items():
+        fig.add_scatter(
+            x=sizes, y=100 * zeros[unit], mode="lines", name=f"{unit}s, measured",
+            line={"color": color, "dash": dash, "width": 2.5}, hovertemplate="%{x}: %{y:.1f} %",
+        )  # fmt: skip
+        beyond = np.geomspace(sizes[-1], 1e5, 12)
+        fig.add_scatter(
+            x=beyond, y=100 * (1 - words[unit] / beyond), mode="lines", name="at least",
+            line={"color": color, "dash": "dot", "width": 1.5}, showlegend=unit == "document",
+            hovertemplate="%{x:.0f}: at least %{y:.2f} %",
+        )  # fmt: skip
+    fig.add_vline(x=size, line={"color": MUTED, "width": 1.5})
+    bound = ", ".join(f"{100 * (1 - words[u] / 1e5):.2f} % for {u}s" for u in looks)
+    return describe(fig, f"At 100,000 words at least {bound} would be zero.")
+
+
+def ngram_growth(possible: np.ndarray, occurring: np.ndarray, repeated: np.ndarray) -> go.Figure:
+    """How many n-grams there could be, occur, and occur more than once; each is `(n,)` from 1."""
+    n = np.arange(1, len(possible) + 1)
+    fig = figure(
+        height=340,
+        xaxis={"title": {"text": "n (words in a row)"}, "dtick": 1},
+        yaxis={"title": {"text": "Number of n-grams"}, "range": [1.5, 19],
+               **powers_of_ten(3, 18, 3)},
+    )  # fmt: skip
+    series = (
+        ("possible: V<sup>n</sup>", possible, "#7f8792", "dash", "square"),
+        ("occurring", occurring, "#3b7dd8", "solid", "circle"),
+        ("occurring twice or more", repeated, "#c17c00", "dot", "diamond"),
+    )
+    for name, values, color, dash, symbol in series:
+        fig.add_scatter(
+            x=n, y=np.log10(np.maximum(values, 1)), mode="lines+markers", name=name,
+            line={"color": color, "dash": dash, "width": 2.5},
+            marker={"color": color, "symbol": symbol, "size": 8}, customdata=values,
+            hovertemplate="n = %{x}: %{customdata:,.0f}",
+        )  # fmt: skip
+    share = occurring[2] / possible[2]
+    return describe(
+        fig,
+        f"Of {power(possible[2])} possible 3-grams {occurring[2]:,.0f} occur: "
+        f"one in {1 / share:,.0f}.",
+    )
+
+
+def ngram_recurrence(seen: np.ndarray) -> go.Figure:
+    """The share of held-out n-grams that were seen in the other text: `(n,)` from 1."""
+    n = np.arange(1, len(seen) + 1)
+    fig = figure(
+        height=340,
+        showlegend=False,
+        xaxis={"title": {"text": "n (words in a row)"}, "dtick": 1},
+        yaxis={"title": {"text": "Held-out n-grams seen before (%)"}, "range": [0, 110],
+               "dtick": 25},
+    )  # fmt: skip
+    fig.add_bar(
+        x=n, y=100 * seen, marker=MODELS["ngrams"].bar(), text=[f"{100 * s:.0f} %" for s in seen],
+        textposition="outside", cliponaxis=False, hoverinfo="skip",
+    )  # fmt: skip
+    return describe(
+        fig, f"Of the 2-grams in held-out text {100 * seen[1]:.0f} % were seen before, of the "
+        f"5-grams {100 * seen[4]:.0f} %.",
+    )  # fmt: skip

@@ -1,0 +1,264 @@
+"""Every figure of every page, used as a reader uses it: by keyboard, by its address, in the dark.
+
+The figures and their controls are found in the built pages; a new chapter is tested as it lands.
+"""
+
+import re
+from urllib.parse import quote
+
+import pytest
+from built_site import figures, numbers
+
+from seqviz.explore.grid import unpack
+
+NONSENSE = "<img src=x onerror=\"window.hostile='address'\">"
+ODD = re.compile(r"\b(NaN|undefined|null|Infinity)\b|\[object ")
+WITH_CONTROLS = [f for f in figures() if f.controls]
+PLAYING = [f for f in figures() if any(c.get("play") for c in f.controls)]
+
+
+def start(figure) -> dict:
+    return {c["name"]: c["start"] for c in figure.controls}
+
+
+def control_input(reader, figure, control):
+    """The input of a control, as the keyboard reaches it: of a group of radios the checked one."""
+    group = reader.figure(figure.name).locator(".sv-control").nth(figure.controls.index(control))
+    return group.locator("input:checked" if control["kind"] == "choice" else "input")
+
+
+def step(reader, figure, control) -> None:
+    """One move of a control, by keyboard alone, from wherever it stands."""
+    field = control_input(reader, figure, control)
+    field.focus()
+    if control["kind"] == "slider":
+        at_end = reader.positions(figure.name)[control["name"]] == len(control["values"]) - 1
+        reader.page.keyboard.press("Home" if at_end else "ArrowRight")
+    elif control["kind"] == "choice":
+        reader.page.keyboard.press("ArrowDown")
+    elif control["kind"] == "toggle":
+        reader.page.keyboard.press("Space")
+    else:
+        reader.page.keyboard.press("End")
+        reader.page.keyboard.type(" zebra")
+
+
+def move(reader, figure, control) -> None:
+    """Move a control until its figure changes, at most once over its range."""
+    before = reader.shown(figure.name)
+    for _ in range(len(control.get("values", [0]))):
+        step(reader, figure, control)
+        if reader.shown(figure.name) != before:
+            return
+    pytest.fail(f"The control {control['name']!r} moves and changes nothing.", pytrace=False)
+
+
+def press(reader, figure, selector) -> None:
+    reader.figure(figure.name).locator(selector).focus()
+    reader.page.keyboard.press("Enter")
+
+
+def hash_says(reader, figure, control) -> None:
+    """Wait until the address names the control, or no control of the figure for None."""
+    key = f"{figure.name}.{control['name'] if control else ''}"
+    reader.page.wait_for_function(
+        "([key, there]) => new URLSearchParams(location.hash.split('?')[1] ?? '').keys()"
+        ".some((k) => there ? k === key : k.startsWith(key)) === there",
+        arg=[key, control is not None],
+    )
+
+
+def check_readout(reader, figure) -> None:
+    readout = reader.figure(figure.name).locator(".sv-readout").inner_text()
+    assert readout.strip() and not ODD.search(readout), readout
+    for output in reader.figure(figure.name).locator("output").all_inner_texts():
+        assert output.strip() and not ODD.search(output), output
+
+
+def check_data(reader, figure) -> None:
+    """The figure shows the numbers that were packed for where its controls stand."""
+    if figure.packed.get("function"):
+        return  # test_twins.py
+    positions = reader.positions(figure.name)
+    wanted = unpack(figure.packed, [positions[c["name"]] for c in figure.controls])
+    shown = reader.shown(figure.name)
+    assert len(shown) == len(wanted)
+    for (data, _), expected in zip(shown, wanted):
+        assert len(data) == len(expected["data"])
+        for trace, packed in zip(data, expected["data"]):
+            for key in {"x", "y", "z", "name", "type"} & packed.keys():
+                assert numbers(trace[key]) == numbers(packed[key]), key
+
+
+def test_a_figure_is_drawn_and_described(figure, visit):
+    reader = visit(figure.page)
+    reader.draw(figure.name)
+    plots = reader.figure(figure.name).locator(".sv-plot")
+    count = plots.count()
+    assert count >= 1
+    caption = reader.figure(figure.name).locator("figcaption > span").first.inner_text()
+    assert caption.strip()
+    check_data(reader, figure)
+    if figure.controls:
+        check_readout(reader, figure)
+    for i in range(count):
+        plot = plots.nth(i)
+        assert plot.get_attribute("role") == "img"
+        description = plot.evaluate("(p) => p.layout.meta?.description ?? ''")
+        assert description.strip(), "The figure has no description in words."
+        assert plot.get_attribute("aria-label") == description != caption
+        lengths = plot.evaluate(
+            """(p) => p._fullData.filter((t) => t.visible === true)
+              .map((t) => Math.max(...["x", "y", "z", "values"].map((k) => t[k]?.length ?? 0)))"""
+        )
+        # At most positions every trace has points; one that starts empty needs another beside it.
+        assert max(lengths, default=0) > 0, "No trace has data."
+        inked = plot.evaluate(
+            """(p) => [...p.querySelectorAll(".main-svg path, .main-svg image, canvas")]
+              .some((e) => e.getBoundingClientRect().width + e.getBoundingClientRect().height > 4)"""
+        )
+        assert inked, "Nothing is drawn."
+        untitled = plot.evaluate(
+            """(p) => Object.keys(p._fullLayout).filter((k) => /^[xy]axis\\d*$/.test(k))
+              .map((k) => [k, p._fullLayout[k]]).filter(([_, axis]) => axis.visible !== false)
+              .filter(([_, axis]) => !(axis.title?.text ?? "").trim() &&
+                // An axis whose ticks are words says by itself what it is.
+                !(axis.ticktext ?? axis._categories ?? []).some((t) => /\\p{L}{2,}/u.test(t)) &&
+                axis.matches === undefined && axis._mainLinePosition !== undefined)
+              .map(([key]) => key)"""
+        )
+        assert not untitled, f"Axes without a title: {untitled}"
+
+
+@pytest.mark.parametrize("moved", WITH_CONTROLS, ids=str)
+def test_every_control_moves_its_figure_and_the_address(moved, visit):
+    reader = visit(moved.page)
+    reader.draw(moved.name)
+    at_start = reader.shown(moved.name)
+    assert reader.positions(moved.name) == start(moved)
+    for control in moved.controls:
+        move(reader, moved, control)
+        check_readout(reader, moved)
+        check_data(reader, moved)
+        hash_says(reader, moved, control)
+        press(reader, moved, ".sv-reset")
+        assert reader.positions(moved.name) == start(moved)
+        assert reader.shown(moved.name) == at_start
+        hash_says(reader, moved, None)
+
+    for control in moved.controls:
+        step(reader, moved, control)
+    for control in moved.controls:
+        hash_says(reader, moved, control)
+    positions, shown = reader.positions(moved.name), reader.shown(moved.name)
+    reader.page.reload()  # and scrolls to the figure by itself, so it is drawn
+    reader.page.wait_for_selector(f"figure[id='{moved.name}'][data-drawn]")
+    assert reader.positions(moved.name) == positions
+    assert reader.shown(moved.name) == shown
+    assert reader.figure(moved.name).locator(".sv-problem").is_hidden()
+
+
+@pytest.mark.parametrize("moved", WITH_CONTROLS, ids=str)
+def test_every_control_has_a_name_and_speaks(moved, visit):
+    reader = visit(moved.page)
+    reader.draw(moved.name)
+    ids = reader.page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(set(ids)) == len(ids), "An id occurs twice on the page."
+    for control in moved.controls:
+        field = control_input(reader, moved, control)
+        names = field.evaluate("(input) => [...input.labels].map((l) => l.textContent.trim())")
+        assert any(names), f"The control {control['name']!r} has no label."
+        if control["kind"] == "choice":
+            assert field.evaluate("(i) => i.closest('fieldset').querySelector('legend').innerText")
+        if control["kind"] == "slider":
+            said = set()
+            for key in ("Home", "ArrowRight", "End"):
+                field.press(key)
+                words = field.get_attribute("aria-valuetext")
+                output = reader.figure(moved.name).locator(f"output[for='{field.get_attribute('id')}']")
+                assert words == output.inner_text().replace("\u00a0", " ") or words == output.evaluate(
+                    "(o) => o.value"
+                )
+                assert words.strip() and not ODD.search(words)
+                assert not control["unit"] or control["unit"] in words
+                said.add(words)
+            assert len(said) == min(3, len(control["values"])), "Two positions read the same."
+
+
+@pytest.mark.parametrize("moved", PLAYING, ids=str)
+def test_play_sweeps_and_with_reduced_motion_steps(moved, visit):
+    control = next(c for c in moved.controls if c.get("play"))
+    reader = visit(moved.page)
+    reader.draw(moved.name)
+    place = f"Number(document.getElementById('sv-{moved.name}-{control['name']}').value)"
+    button = reader.figure(moved.name).locator(".sv-play").first
+    assert button.inner_text() == "Play" and control["label"] in button.get_attribute("aria-label")
+    control_input(reader, moved, control).press("Home")
+    before = reader.shown(moved.name)
+    press(reader, moved, ".sv-play >> nth=0")
+    assert button.inner_text() == "Pause"
+    reader.page.wait_for_function(f"{place} >= {min(2, len(control['values']) - 1)}")
+    if len(control["values"]) > 3:
+        reader.page.keyboard.press("Enter")
+    reader.page.wait_for_function("(b) => b.textContent === 'Play'", arg=button.element_handle())
+    assert reader.shown(moved.name) != before
+
+    reader.page.emulate_media(reduced_motion="reduce")
+    reader.page.goto("about:blank")
+    reader.page.go_back()
+    reader.draw(moved.name)
+    button = reader.figure(moved.name).locator(".sv-play").first
+    assert button.inner_text() == "Next"
+    control_input(reader, moved, control).press("Home")
+    press(reader, moved, ".sv-play >> nth=0")
+    assert reader.page.evaluate(place) == 1
+    # It would have moved again after this long, were it to play.
+    reader.page.wait_for_timeout(100 + max(60, 4000 / len(control["values"])))
+    assert reader.page.evaluate(place) == 1
+
+
+@pytest.mark.parametrize("moved", WITH_CONTROLS, ids=str)
+def test_nonsense_in_the_address_is_answered_and_not_executed(moved, visit):
+    for control in moved.controls:
+        # Any text is a text, unless it is too long.
+        value = NONSENSE + "x" * 200 if control["kind"] == "text" else NONSENSE
+        reader = visit(f"{moved.page}#{moved.name}?{moved.name}.{control['name']}={quote(value)}")
+        reader.draw(moved.name)
+        problem = reader.figure(moved.name).locator(".sv-problem")
+        assert problem.is_visible()
+        assert control["label"] in problem.inner_text()
+        assert reader.positions(moved.name) == start(moved)
+        check_data(reader, moved)
+        assert reader.page.evaluate("window.hostile") is None
+        assert reader.figure(moved.name).locator("img").count() == 0
+        # The next move is a good answer, and takes the sentence away.
+        move(reader, moved, moved.controls[0])
+        assert problem.is_hidden()
+
+
+def test_the_figures_of_a_page_follow_the_theme(html_page, visit):
+    names = [f.name for f in figures() if f.page == html_page]
+    if not names:
+        return
+    reader = visit(html_page, locale="en")  # a context of its own: the button's choice is stored
+    reader.draw()
+    ink = "[...document.querySelectorAll('.sv-plot')].map((p) => p._fullLayout.font.color)"
+    light, dark = reader.page.evaluate(
+        "['light', 'dark'].map((t) => seqvizTemplates[t].layout.font.color)"
+    )
+    assert set(reader.page.evaluate(ink)) == {light} != {dark}
+    before = {name: reader.shown(name) for name in names}
+    reader.page.evaluate("scrollTo(0, 0)")
+    button = reader.page.locator(".theme-switch-button:visible").first
+    for _ in range(3):  # light, dark and the system's, in turn
+        if reader.page.evaluate("document.documentElement.dataset.theme") != "dark":
+            button.click()
+    reader.page.wait_for_function(f"{ink}.every((colour) => colour === '{dark}')")
+    fill = reader.page.evaluate(
+        "getComputedStyle(document.querySelector('.sv-plot .main-svg .infolayer text')).fill"
+    )
+    assert fill != "rgb(0, 0, 0)"
+    for name in names:  # another template, the same figure
+        for (data, layout), (data_before, layout_before) in zip(reader.shown(name), before[name]):
+            assert data == data_before
+            assert layout["template"] != layout_before["template"]
