@@ -20,7 +20,7 @@ from seqviz.verdicts import VERDICT_MIME, Claim, verdict_html
 
 STATIC = Path(__file__).parent / "static"
 FOLDER = "seqviz"  # below the site's _static
-INLINE = 200_000  # characters; a larger grid becomes a file that loads when the reader comes near
+INLINE = 60_000  # characters; a larger grid becomes a file that loads when the reader comes near
 
 logger = logging.getLogger(__name__)
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
@@ -32,7 +32,7 @@ def _script_json(value: Any) -> str:
 
 
 def figure_html(spec: dict, grids: Path) -> str:
-    """One figure as HTML; a grid over 200 KB goes to a script file in `grids`."""
+    """One figure as HTML; a large grid goes to a script file in `grids`."""
     packed = spec.pop("packed")
     text = _script_json(packed)
     if len(text) > INLINE:
@@ -66,6 +66,7 @@ class FigureRenderer:
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
+        """What myst-nb asks for each output of a cell: its nodes, or None if it is not ours."""
         if inline or data.mime_type not in (EXPLORABLE_MIME, VERDICT_MIME, PLOTLY_MIME):
             return None
         env = renderer.renderer.sphinx_env

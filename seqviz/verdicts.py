@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import json
 import math
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from seqviz.plots.style import power
 
 VERDICT_MIME = "application/vnd.seqviz.verdict+json"
 LEVELS = ("holds", "holds with conditions", "does not hold")
@@ -29,6 +32,11 @@ class Check:
     def __post_init__(self) -> None:
         if (self.below is None) == (self.above is None):
             raise ValueError("A check has one threshold: either below=… or above=….")
+        threshold = self.below if self.above is None else self.above
+        if not isinstance(threshold, numbers.Real) or not math.isfinite(threshold):
+            raise ValueError(f"A check's threshold is a finite number, not {threshold!r}.")
+        if isinstance(self.measured, str) or not isinstance(self.measured, Iterable):
+            raise ValueError(f"A check needs a list of measured values, not {self.measured!r}.")
         measured = tuple(float(v) for v in self.measured)
         if not measured or not all(math.isfinite(v) for v in measured):
             raise ValueError(f"A check needs measured values that are finite, not {measured}.")
@@ -36,11 +44,13 @@ class Check:
 
     @property
     def holds(self) -> bool:
+        """Whether every measured value is on the right side; the threshold itself is not."""
         if self.below is not None:
             return all(v < self.below for v in self.measured)
         return all(v > self.above for v in self.measured)
 
     def json(self) -> dict:
+        """The record that the book's build reads."""
         return {
             "statement": self.statement, "measured": list(self.measured), "holds": self.holds,
             "below": self.below, "above": self.above,
@@ -61,11 +71,13 @@ class Verdict:
 
     @property
     def level(self) -> str:
+        """One of `LEVELS`."""
         if not self.checks[0].holds:
             return LEVELS[2]
         return LEVELS[0] if all(c.holds for c in self.checks) else LEVELS[1]
 
     def json(self) -> dict:
+        """The record that the book's build reads."""
         return {
             "claim": self.claim, "level": self.level, "conditions": self.conditions,
             "checks": [c.json() for c in self.checks],
@@ -88,11 +100,9 @@ def verdict(claim: str, *checks: Check, conditions: str) -> Verdict:
     """
     if not checks:
         raise ValueError("A verdict needs at least one check.")
+    if odd := [check for check in checks if not isinstance(check, Check)]:
+        raise ValueError(f"A verdict is made of checks, not of {type(odd[0]).__name__}.")
     return Verdict(claim, checks, conditions)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
 
 
 def verdict_html(content: dict) -> str:
@@ -101,11 +111,11 @@ def verdict_html(content: dict) -> str:
     for check in content["checks"]:
         limit = check["below"] if check["below"] is not None else check["above"]
         sign = "below" if check["below"] is not None else "above"
-        measured = ", ".join(_number(v) for v in check["measured"])
+        measured = ", ".join(power(v) for v in check["measured"])
         mark = "yes" if check["holds"] else "no"
         rows.append(
             f"<tr><td>{html.escape(check['statement'])}</td><td>{measured}</td>"
-            f"<td>{sign} {_number(limit)}</td><td>{mark}</td></tr>"
+            f'<td class="sv-limit">{sign} {power(limit)}</td><td>{mark}</td></tr>'
         )
     level = html.escape(content["level"])
     return (
@@ -151,7 +161,8 @@ def claims_table(path: str | Path) -> _Table:
     head = "<tr><th>Claim</th><th>Who</th><th>Chapter</th><th>Verdict</th></tr>"
     return _Table(
         '<div class="sv-scroll" tabindex="0" role="region" aria-label="The claims">'
-        f'<table class="sv-claims"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<table class="sv-claims"><thead>{head}</thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from seqviz.explore import controls as _controls
-from seqviz.explore.grid import as_figures, figure_json, pack
+from seqviz.explore.grid import as_figures, figure_json, pack, plain
 
 EXPLORABLE_MIME = "application/vnd.seqviz.explorable+json"
 BOOK_VARIABLE = "SEQVIZ_BOOK"  # set while the book is built: figures are then packed for a page
@@ -42,9 +42,17 @@ class Explorable:
         self.page_function = page_function
         # Called once here, so that a function that fails says so in the cell that made it.
         self.figures(**{key: control.start for key, control in self.controls.items()})
+        # Packed here, not when it is shown: what a display raises is printed, and the build would
+        # go on with a figure missing.
+        self._page = {**self.spec(), "packed": self.packed()} if building_book() else None
 
     def values(self, **positions: Any) -> dict[str, Any]:
         """The arguments of the figure function at these positions of the controls."""
+        if positions.keys() != self.controls.keys():
+            raise ValueError(
+                f"The controls are {', '.join(self.controls) or 'none'}, but there are positions "
+                f"for {', '.join(positions) or 'none'}."
+            )
         return {name: self.controls[name].at(p) for name, p in positions.items()}
 
     def figures(self, **positions: Any) -> list[go.Figure]:
@@ -64,12 +72,12 @@ class Explorable:
         if self.page_function is None:
             return pack(self.figure_for, self.controls)
         start = self.figures(**{key: control.start for key, control in self.controls.items()})
-        return {"figures": [figure_json(f) for f in start], "function": self.page_function}
+        return {"figures": plain([figure_json(f) for f in start]), "function": self.page_function}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         text = f"{self.name}: {self.caption}"
-        if building_book():
-            return {EXPLORABLE_MIME: {**self.spec(), "packed": self.packed()}, "text/plain": text}
+        if self._page is not None:
+            return {EXPLORABLE_MIME: self._page, "text/plain": text}
         from seqviz.explore.widget import ExplorableWidget
 
         return ExplorableWidget(self)._repr_mimebundle_(include=include, exclude=exclude)
@@ -94,7 +102,9 @@ def explore(
     for anything else.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"name must be lower-case letters, digits and hyphens, not {name!r}.")
+        raise ValueError(
+            f"name must be lower-case letters, digits and hyphens, not {_controls.shown(name)}."
+        )
     if not isinstance(caption, str) or not caption.strip():
         raise ValueError("caption must be a text that is not empty.")
     for key, control in controls.items():
@@ -121,9 +131,15 @@ def explore(
 
 def _check_arguments(figure_for: Callable[..., Any], controls: Mapping[str, Any]) -> None:
     try:
-        inspect.signature(figure_for).bind(**controls)
+        signature = inspect.signature(figure_for)
+    except ValueError:
+        raise TypeError(
+            "figure_for must be a Python function, whose arguments can be read."
+        ) from None
+    try:
+        signature.bind(**controls)
     except TypeError as error:
-        wanted = ", ".join(inspect.signature(figure_for).parameters) or "no argument"
+        wanted = ", ".join(signature.parameters) or "no argument"
         raise TypeError(
             f"The figure function takes {wanted}, but the controls are "
             f"{', '.join(controls) or 'none'}: {error}."

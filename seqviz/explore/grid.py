@@ -45,6 +45,12 @@ def as_figures(result: Any, where: str = "") -> list[go.Figure]:
     return figures
 
 
+def error_line(error: Exception) -> str:
+    """An exception in one line; plotly's own messages are essays, whose first line says it all."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
 def figure_json(figure: go.Figure) -> dict:
     """A figure as plotly's JSON, without the template, which the page adds for its theme."""
     spec = figure.to_plotly_json()
@@ -74,7 +80,7 @@ def _decode(leaf: Any) -> Any:
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fiub":
         return leaf
     if isinstance(leaf, (list, tuple, np.ndarray)):
-        values = [v.item() if isinstance(v, np.generic) else v for v in leaf]
+        values = plain(leaf)
         if values and all(isinstance(v, float) for v in values):
             return np.array(values)
         return values
@@ -146,7 +152,8 @@ def _name(path: tuple) -> str:
 
 
 def _say(controls: Mapping[str, Any], point: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}={controls[name].at(i)!r}" for name, i in point.items())
+    values = {name: controls[name].spec(name)["values"][i] for name, i in point.items()}
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
 def pack(figure_for: Callable[..., Any], controls: Mapping[str, Any]) -> dict:
@@ -162,9 +169,7 @@ def pack(figure_for: Callable[..., Any], controls: Mapping[str, Any]) -> dict:
         try:
             result = figure_for(**{name: controls[name].at(i) for name, i in point.items()})
         except Exception as error:
-            raise GridError(
-                f"The figure function failed{where}: {type(error).__name__}: {error}"
-            ) from error
+            raise GridError(f"The figure function failed{where}: {error_line(error)}") from error
         figures = [figure_json(f) for f in as_figures(result, where)]
         first = first or figures
         for a, b in itertools.zip_longest(first, figures):
@@ -180,7 +185,7 @@ def pack(figure_for: Callable[..., Any], controls: Mapping[str, Any]) -> dict:
     slots = _slots(rows, controls)
     sizes = [len(control.values) for control in controls.values()]
     _check_every_control(controls, sizes, slots)
-    base = _plain(first)
+    base = plain(first)
     return {"figures": base, "sizes": sizes, "slots": slots}
 
 
@@ -206,6 +211,11 @@ def _slots(rows: list[dict[tuple, Any]], controls: Mapping[str, Any]) -> list[di
             raise GridError(
                 f"Every grid point must have the same figure parts: {_name(path[:-1])} has another "
                 f"number of entries at {_say(controls, at[odd])} than at the first point."
+            )
+        if any(path[:i] in paths for i in range(1, len(path))):
+            raise GridError(
+                f"Every grid point must have the same figure parts: above {_name(path)} there is "
+                f"a plain value at another point."
             )
         dims = {v.ndim for v in values if isinstance(v, np.ndarray)}
         if len(dims) > 1:
@@ -240,15 +250,20 @@ def _check_every_control(controls: Mapping[str, Any], sizes: Sequence[int], slot
             raise GridError(f"The control {name!r} changes nothing in the figure.")
 
 
-def _plain(node: Any) -> Any:
-    """NumPy values in a figure's JSON as ordinary JSON (typed arrays stay as they are)."""
+def plain(node: Any, nulls: bool = False) -> Any:
+    """NumPy values in a figure's JSON as ordinary JSON (typed arrays stay as they are).
+
+    With `nulls` a number that is not finite becomes null, as in plotly's own JSON.
+    """
     if isinstance(node, dict):
-        return {k: _plain(v) for k, v in node.items()}
+        return {k: plain(v, nulls) for k, v in node.items()}
     if isinstance(node, (list, tuple)):
-        return [_plain(v) for v in node]
+        return [plain(v, nulls) for v in node]
     if isinstance(node, np.ndarray):
-        return node.tolist()
-    return node.item() if isinstance(node, np.generic) else node
+        return plain(node.tolist(), nulls)
+    if isinstance(node, np.generic):
+        node = node.item()
+    return None if nulls and isinstance(node, float) and not math.isfinite(node) else node
 
 
 def unpack(packed: Mapping[str, Any], position: Sequence[int]) -> list[dict]:

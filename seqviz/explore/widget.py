@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from seqviz.explore.grid import figure_json
+from seqviz.explore.grid import error_line, figure_json, plain
 from seqviz.plots.style import TEMPLATES
 
 if TYPE_CHECKING:
@@ -26,14 +26,17 @@ def _static(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _answer(explorable: Explorable, positions: dict[str, Any], number: int) -> dict:
-    """The figures at these positions, or the one sentence that says why there are none."""
+def _answer(explorable: Explorable, request: dict[str, Any]) -> dict:
+    """The figures at the positions asked for, or the one sentence that says why there are none."""
+    number, positions = request.get("number"), request.get("positions")
     try:
+        if not isinstance(positions, dict):
+            raise TypeError("A request has a position for each control.")
         figures = [figure_json(figure) for figure in explorable.figures(**positions)]
-        return {"number": number, "figures": figures, "error": ""}
+        return {"number": number, "figures": plain(figures, nulls=True), "error": ""}
     # Whatever the reader's function raises is shown beside the controls; the kernel lives on.
     except Exception as error:
-        return {"number": number, "figures": [], "error": f"{type(error).__name__}: {error}"}
+        return {"number": number, "figures": [], "error": error_line(error)}
 
 
 class ExplorableWidget(anywidget.AnyWidget):
@@ -52,14 +55,13 @@ class ExplorableWidget(anywidget.AnyWidget):
             _css=_static("style.css"),
             spec=explorable.spec(),
             templates=TEMPLATES,
-            answer=_answer(explorable, starts, 0),
+            answer=_answer(explorable, {"number": 0, "positions": starts}),
         )
         self.observe(self._on_request, "request")
         self.on_msg(self._on_message)
 
     def _on_request(self, change: Any) -> None:
-        request = change["new"]
-        self.answer = _answer(self._explorable, request["positions"], request["number"])
+        self.answer = _answer(self._explorable, change["new"])
 
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
         # One plotly.js a notebook page: the first figure asks for it.

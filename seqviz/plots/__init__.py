@@ -19,7 +19,10 @@ from seqviz.plots.text import (
 from seqviz.plots.training import accuracy_bars, loss_curves
 
 __all__ = [
-    "accuracy_bars", "bags", "cliff", "count_matrix", "eigenvalue_plane", "gradient_by_lag",
-    "gradient_by_token", "gradient_map", "loss_curves", "matrix_powers", "ngram_growth",
-    "ngram_recurrence", "singular_values", "zeros_by_vocabulary",
+    "accuracy_bars", "bags", "cliff",
+    "count_matrix", "eigenvalue_plane", 
+    "gradient_by_lag", "gradient_by_token", "gradient_map",
+    "loss_curves", "matrix_powers", "ngram_growth",
+    "ngram_recurrence", 
+    "singular_values", "zeros_by_vocabulary",
 ]  # fmt: skip

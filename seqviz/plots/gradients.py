@@ -29,7 +29,9 @@ def relative_to_last(norms: np.ndarray) -> np.ndarray:
     return np.divide(norms, last, out=np.zeros_like(norms), where=last > 0)[..., ::-1]
 
 
-def gradient_by_lag(curves: Mapping[str, np.ndarray], low: int = LOW, high: int = HIGH) -> go.Figure:
+def gradient_by_lag(
+    curves: Mapping[str, np.ndarray], low: int = LOW, high: int = HIGH
+) -> go.Figure:
     """‖∂L/∂h_t‖ by lag T − t, relative to the last time step, on a log axis.
 
     `curves` maps a model's style to norms `(time,)` in float64. The shaded floor begins where
@@ -38,7 +40,7 @@ def gradient_by_lag(curves: Mapping[str, np.ndarray], low: int = LOW, high: int 
     fig = figure(
         height=430,
         showlegend=len(curves) > 1,
-        xaxis={"title": {"text": "Lag T − t (time steps back from the last)"}},
+        xaxis={"title": {"text": "Lag T − t (time steps)"}},
         yaxis={
             "title": {"text": "‖∂L/∂h<sub>t</sub>‖ / ‖∂L/∂h<sub>T</sub>‖"},
             "range": [low, high], **powers_of_ten(low, high, 10),
@@ -67,7 +69,7 @@ def float32_floor(fig: go.Figure, low: float) -> None:
     fig.add_hline(y=float(np.log10(FLOAT32_NORMAL)), line={"color": MUTED, "width": 1})
     fig.add_annotation(
         x=1, xref="paper", xanchor="right", y=float(np.log10(FLOAT32_NORMAL)), yanchor="bottom",
-        text="float32 loses digits below this line, and ends at the shade",
+        text="below, float32 loses digits;<br>in the shade it holds only 0", align="right",
     )  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def _by_lag_sentence(who: str, values: np.ndarray) -> str:
     if values[-1] == 0:
         return f"{subject} steps back the gradient is zero: even float64 cannot hold it."
     trend = f"each step back multiplies it by {factor:.2f} on average"
-    return f"{subject} steps back the gradient is {power(values[-1])} of the last one; {trend}."
+    return f"{subject} steps back the gradient is {power(values[-1])} times the last; {trend}."
 
 
 def gradient_by_token(tokens: Sequence[str], norms: np.ndarray, model: str = "rnn") -> go.Figure:
@@ -117,12 +119,13 @@ def gradient_by_token(tokens: Sequence[str], norms: np.ndarray, model: str = "rn
     )  # fmt: skip
     fig.add_vline(x=0, line={"color": MUTED, "width": 1, "dash": "dot"})
     lag = len(tokens) - 1
-    first = f"The first word, {lag} steps back, gets {power(values[0])} of the gradient"
+    if not norms[-1] > 0:
+        return describe(fig, "The gradient of the last word is zero: there is nothing to pass on.")
+    first = f"The first word, {lag} steps back, gets {power(values[0])} times the gradient"
     factor = rate(values[::-1])
-    verdict = "vanishes" if values[0] < 1e-3 else "explodes" if values[0] > 1e3 else "survives"
-    return describe(
-        fig, f"{first} of the last: it {verdict}. Each step back multiplies it by {factor:.2f} on average."
-    )
+    fate = " It vanishes." if values[0] < 0.01 else " It explodes." if values[0] > 10 else ""
+    step = f"Each step back multiplies it by {factor:.2f} on average."
+    return describe(fig, f"{first} of the last.{fate} {step}")
 
 
 def gradient_map(steps: np.ndarray, norms: np.ndarray, low: float = -12) -> go.Figure:
@@ -136,7 +139,7 @@ def gradient_map(steps: np.ndarray, norms: np.ndarray, low: float = -12) -> go.F
         yaxis={"title": {"text": "Lag T − t (time steps)"}, "autorange": "reversed"},
     )
     fig.add_heatmap(
-        x=np.asarray(steps), y=lags, z=exponents.T, zmin=low, zmax=1,
+        x=np.asarray(steps), y=lags, z=exponents.T, zmin=low, zmax=0,
         hovertemplate="step %{x}, lag %{y}: 10<sup>%{z:.1f}</sup><extra></extra>",
         colorbar={
             "title": {"text": "relative ‖∂L/∂h<sub>t</sub>‖", "side": "right"},
@@ -146,8 +149,8 @@ def gradient_map(steps: np.ndarray, norms: np.ndarray, low: float = -12) -> go.F
     start, end = np.median(relative[:3, -1]), np.median(relative[-3:, -1])
     return describe(
         fig,
-        f"At the longest lag, {lags[-1]} steps, the gradient is {power(start)} of the last one at "
-        f"the start of training and {power(end)} at its end.",
+        f"At the longest lag, {lags[-1]} steps, the gradient is {power(start)} times the last "
+        f"at the start of training and {power(end)} times at its end.",
     )
 
 
@@ -191,7 +194,7 @@ def matrix_powers(norms: np.ndarray, radius: float) -> go.Figure:
         margin={"l": 56, "r": 8, "t": 28, "b": 48},
         xaxis={"title": {"text": "Power k (time steps)"}},
         yaxis={
-            "title": {"text": "Size"}, "range": [-24, 16], **powers_of_ten(-24, 16, 10),
+            "title": {"text": "Size"}, "range": [-12, 12], **powers_of_ten(-10, 10, 5),
         },
     )  # fmt: skip
     look = style("rnn")
@@ -218,7 +221,8 @@ def matrix_powers(norms: np.ndarray, radius: float) -> go.Figure:
 def singular_values(exponents: np.ndarray, lags: np.ndarray) -> go.Figure:
     """The singular values of ∂h_T/∂h_t by lag: `exponents` is `(lag, hidden)`, in powers of ten.
 
-    The band runs from the smallest to the largest, the line is the median.
+    The band runs from the smallest to the largest, the line is the median. The lower edge ends 15
+    powers of ten below the upper one: what lies deeper is float64's rounding.
     """
     low, high = -30, 12
     fig = figure(
@@ -231,7 +235,7 @@ def singular_values(exponents: np.ndarray, lags: np.ndarray) -> go.Figure:
         },
     )  # fmt: skip
     color = style("rnn").color
-    clipped = np.clip(exponents, -300, 300)
+    clipped = np.clip(exponents, np.maximum(exponents.max(1, keepdims=True), -300) - 15, None)
     lines = [("smallest", clipped.min(1), 1), ("largest", clipped.max(1), 2.5)]
     for name, values, width in lines:
         fig.add_scatter(
@@ -245,11 +249,13 @@ def singular_values(exponents: np.ndarray, lags: np.ndarray) -> go.Figure:
         hovertemplate="lag %{x}, %{fullData.name}: 10<sup>%{y:.1f}</sup><extra></extra>",
     )  # fmt: skip
     fig.add_hline(y=0, line={"color": MUTED, "width": 1, "dash": "dot"})
-    largest, median = clipped[-1].max(), np.median(clipped[-1])
+    last, largest = exponents[-1], exponents[-1].max()
+    kept = int((last > largest - 2).sum())
     return describe(
         fig,
         f"At lag {lags[-1]} the direction that survives best is multiplied by "
-        f"{power(10.0**largest)}, the median direction by {power(10.0**median)}.",
+        f"{power(10.0**largest)}; {kept} of {len(last)} directions keep more than a hundredth of "
+        f"that.",
     )
 
 
@@ -274,7 +280,8 @@ def cliff(
         x=weights, y=biases, z=loss, hoverinfo="skip", showlegend=False,
         colorbar={"title": {"text": "loss", "side": "right"}},
     )  # fmt: skip
-    looks = {"plain": ("#ffffff", "dot", "x"), "clipped": ("#ff9a52", "solid", "circle")}
+    # Colours that show on the whole of the sequential scale and on both themes.
+    looks = {"plain": ("#f0435a", "dot", "x"), "clipped": ("#22a8f0", "solid", "circle")}
     sentences = []
     for name, path in paths.items():
         color, dash, symbol = looks[name]

@@ -35,23 +35,26 @@ class Style:
     pattern: str  # of bars, where a dash does not show
 
     def bar(self) -> dict:
-        return {"color": self.color, "pattern": {"shape": self.pattern, "solidity": 0.25}}
+        """The marker of its bars."""
+        pattern = {"shape": self.pattern, "solidity": 0.2, "fillmode": "overlay"}
+        return {"color": self.color, "pattern": pattern}
 
     def line(self, width: float = 2.5) -> dict:
+        """Its line, `width` pixels wide."""
         return {"color": self.color, "dash": self.dash, "width": width}
 
 
 MODELS = {
-    "bag": Style("Bag of words", "#69707d", "dot", "square", "."),
-    "ngrams": Style("n-grams", "#8a6a3c", "dashdot", "diamond", "x"),
+    "bag": Style("Bag of words", "#63737b", "dot", "square", "."),
+    "ngrams": Style("n-grams", "#757652", "dashdot", "diamond", "x"),
     "rnn": Style("RNN, tanh", "#d1495b", "solid", "circle", ""),
-    "rnn-sigmoid": Style("RNN, sigmoid", "#c8671f", "dash", "triangle-up", "-"),
-    "rnn-relu": Style("RNN, ReLU", "#b8578f", "longdash", "triangle-down", "/"),
-    "irnn": Style("RNN, ReLU, identity start", "#7b61d1", "5px 2px 1px 2px", "cross", "+"),
+    "rnn-sigmoid": Style("RNN, sigmoid", "#c7560f", "dash", "triangle-up", "-"),
+    "rnn-relu": Style("RNN, ReLU", "#b75694", "longdash", "triangle-down", "/"),
+    "irnn": Style("RNN, ReLU, identity start", "#6d58ce", "5px 2px 1px 2px", "cross", "+"),
     "lstm": Style("LSTM", "#3b7dd8", "longdashdot", "star", "\\"),
     "gru": Style("GRU", "#14a38b", "8px 3px", "hexagon", "|"),
-    "tcn": Style("TCN", "#5d8a1f", "2px 2px", "pentagon", "."),
-    "transformer": Style("Transformer", "#b08000", "12px 3px 3px 3px", "x", "x"),
+    "tcn": Style("TCN", "#4f8206", "2px 2px", "pentagon", "."),
+    "transformer": Style("Transformer", "#b48913", "12px 3px 3px 3px", "x", "x"),
 }
 
 
@@ -122,7 +125,7 @@ def describe(figure: go.Figure, sentence: str) -> go.Figure:
     """Attach what the figure shows in one sentence: shown below it and read to screen readers."""
     if not isinstance(sentence, str) or not sentence.strip():
         raise ValueError("A description is a sentence of text that is not empty.")
-    figure.layout.meta = {"description": sentence}
+    figure.layout.meta = {"description": sentence.replace(" %", "\u00a0%")}  # kept on one line
     return figure
 
 
@@ -140,7 +143,7 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def power(value: float) -> str:
     """A number for a sentence: 0.25, 3.1 × 10⁻⁷."""
     if value == 0 or 1e-2 <= abs(value) < 1e4:
-        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
 

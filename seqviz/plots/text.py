@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from seqviz.plots.style import MODELS, MUTED, describe, escape, figure, power, powers_of_ten
 
 ROWS = 12  # n-grams that fit one figure on a phone
+CELLS = 100  # groups of words side by side that a narrow figure can show
 
 
 def _unit(n: int, count: int) -> str:
@@ -42,7 +43,8 @@ def bags(first: Mapping[str, int], second: Mapping[str, int], n: int = 1) -> go.
     )
     looks = (("First", "#3b7dd8", ""), ("Second", "#c17c00", "/"))
     for (name, color, shape), values in zip(looks, counts):
-        marker = {"color": color, "pattern": {"shape": shape, "solidity": 0.25}}
+        pattern = {"shape": shape, "solidity": 0.2, "fillmode": "overlay"}
+        marker = {"color": color, "pattern": pattern}
         fig.add_bar(
             x=values, y=rows, orientation="h", name=f"{name} sentence", marker=marker,
             hovertemplate="%{x}",
@@ -68,26 +70,35 @@ def _compare(first: Mapping, second: Mapping, labels: Sequence[str], n: int) -> 
 
 
 def count_matrix(counts: np.ndarray, unit: str) -> go.Figure:
-    """Which words each text uses: `counts` is `(text, word)`, the words in order of frequency."""
+    """Which words each text uses: `counts` is `(text, word)`, the words in order of frequency.
+
+    A cell is one word, or a group of words where there are more words than cells; its colour is
+    the share of them that occurs.
+    """
+    groups = np.array_split(np.arange(counts.shape[1]), min(CELLS, counts.shape[1]))
+    used = counts > 0
+    share = np.stack([100 * used[:, group].mean(1) for group in groups], axis=1)
+    middles = [float(group.mean()) + 1 for group in groups]
+    size = counts.shape[1]
     fig = figure(
         height=300,
         showlegend=False,
-        xaxis={"title": {"text": "Word, from the most frequent to the rarest"}},
+        xaxis={"title": {"text": "Word (most frequent first)"}, "range": [0.5, size + 0.5]},
         yaxis={"title": {"text": unit.capitalize()}, "autorange": "reversed", "dtick": 10},
     )
     fig.add_heatmap(
-        z=(counts > 0).astype(np.uint8), x0=1, dx=1, y0=1, dy=1, zmin=0, zmax=1, showscale=False,
-        colorscale=[[0, "rgba(127,135,146,0.10)"], [1, MODELS["lstm"].color]],
-        hovertemplate=f"{unit} %{{y}}, word %{{x}}<extra></extra>",
+        z=share.round().astype(np.uint8), x=middles, y0=1, dy=1, zmin=0, zmax=100,
+        colorbar={"title": {"text": "words that occur (%)", "side": "right"}},
+        colorscale=[[0, "rgba(127,135,146,0.08)"], [0.1, "#9cbfee"], [1, "#1c5bb4"]],
+        hovertemplate=f"{unit} %{{y}}, words around %{{x:.0f}}: %{{z}} %<extra></extra>",
     )  # fmt: skip
-    zeros = 100 * float((counts == 0).mean())
-    used = float((counts > 0).sum(1).mean())
-    size = counts.shape[1]
+    zeros = 100 * float((~used).mean())
+    words = float(used.sum(1).mean())
     return describe(
         fig,
-        f"With {size:,} words {zeros:.1f} % of the values are zero. Stored in full a {unit} takes "
-        f"{4 * size:,} bytes; its {used:.0f} words that do occur, as pairs of index and count, "
-        f"take {8 * used:,.0f}.",
+        f"With {size:,} words {zeros:.1f} % of the values are zero. Stored in full, at 4 bytes a "
+        f"value, a {unit} takes {4 * size:,} bytes. On average {words:.1f} words occur in it: "
+        f"stored as pairs of index and count, at 8 bytes a pair, they take {8 * words:,.0f}.",
     )
 
 
@@ -168,5 +179,5 @@ def ngram_recurrence(seen: np.ndarray) -> go.Figure:
     )  # fmt: skip
     return describe(
         fig, f"Of the 2-grams in held-out text {100 * seen[1]:.0f} % were seen before, of the "
-        f"5-grams {100 * seen[4]:.0f} %.",
+        f"3-grams {100 * seen[2]:.0f} %, of the 5-grams {100 * seen[4]:.0f} %.",
     )  # fmt: skip

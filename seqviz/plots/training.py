@@ -55,10 +55,11 @@ def accuracy_bars(
     """Accuracy by group for each model, with chance; `accuracy` is `(seed, group)` a model."""
     fig = figure(
         height=380,
+        margin={"r": 64},
         barmode="group",
         xaxis={"title": {"text": axis}, "tickvals": list(range(len(groups))),
                "ticktext": list(groups)},
-        yaxis={"title": {"text": "Accuracy, held-out sentences (%)"}, "range": [0, 105],
+        yaxis={"title": {"text": "Accuracy (%)"}, "range": [0, 105],
                "dtick": 25},
     )  # fmt: skip
     for key, values in accuracy.items():
@@ -71,9 +72,7 @@ def accuracy_bars(
             hovertemplate="%{y:.0f} %",
         )  # fmt: skip
     fig.add_hline(y=100 * chance, line={"color": MUTED, "width": 1.5, "dash": "dash"})
-    fig.add_annotation(
-        x=1, xref="paper", xanchor="right", y=100 * chance, yanchor="bottom", text="chance"
-    )
+    fig.add_annotation(x=1, xref="paper", xanchor="left", y=100 * chance, xshift=4, text="chance")
     best = {key: 100 * float(values.mean()) for key, values in accuracy.items()}
     said = ", ".join(f"{style(key).label} {value:.0f} %" for key, value in best.items())
     return describe(fig, f"Mean accuracy over all groups and seeds: {said}.")

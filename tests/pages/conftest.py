@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -27,13 +26,19 @@ DRAW = """async (name) => {
       await new Promise((wake) => setTimeout(wake, 20));
     }
   }
-  await globalThis.MathJax?.startup?.promise;
+  if (!name) await globalThis.MathJax?.startup?.promise;
 }"""
 
-# What a figure shows: its data and layout as plotly holds them, typed arrays as lists.
-SHOWN = """(name) => JSON.stringify(
-  [...document.getElementById(name).querySelectorAll(".sv-plot")].map((p) => [p.data, p.layout]),
-  (_, value) => ArrayBuffer.isView(value) ? Array.from(value) : value)"""
+# What a figure shows: its data and layout as plotly holds them, typed arrays as lists. Where an
+# axis is tied to the scale of another, plotly works out the ranges anew at each drawing.
+SHOWN = """(name) => {
+  const tied = (p) => Object.values(p.layout).some((part) => part?.scaleanchor);
+  const free = (p) => Object.fromEntries(Object.entries(p.layout).map(([key, part]) =>
+    [key, /^[xy]axis/.test(key) && tied(p) ? { ...part, range: 0, domain: 0 } : part]));
+  return JSON.stringify(
+    [...document.getElementById(name).querySelectorAll(".sv-plot")].map((p) => [p.data, free(p)]),
+    (_, value) => ArrayBuffer.isView(value) ? Array.from(value) : value);
+}"""
 
 POSITIONS = """(name) => Object.fromEntries(
   [...document.getElementById(name).querySelectorAll(".sv-control")].map((control) => {
@@ -67,24 +72,29 @@ class Reader:
             self.troubles.append(f"a request leaves the site: {request.url}")
 
     def _failed(self, request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # what a reload interrupts
+        if self._ours(request.url) and request.failure != "net::ERR_ABORTED":  # by a reload
             self.troubles.append(f"{request.url} failed: {request.failure}")
 
     def _response(self, response) -> None:
-        if response.status >= 400:
+        if self._ours(response.url) and response.status >= 400:
             self.troubles.append(f"{response.url} answers {response.status}")
 
     def _console(self, message) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and self._ours(message.location.get("url", "")):
             self.troubles.append(f"console {message.type}: {message.text}")
+
+    @staticmethod
+    def _ours(url: str) -> bool:
+        # The browser asks once for an icon of the server by itself, whatever the page names.
+        return not url.endswith("/favicon.ico")
 
     def draw(self, name: str = "") -> None:
         """Scroll to one figure, or to each, until it is drawn."""
         self.page.evaluate(DRAW, name)
 
-    def shown(self, name: str) -> list:
-        """What the plots of a figure show now: data and layout of each."""
-        return json.loads(self.page.evaluate(SHOWN, name))
+    def shown(self, name: str) -> str:
+        """What the plots of a figure show now, as JSON: data and layout of each."""
+        return self.page.evaluate(SHOWN, name)
 
     def positions(self, name: str) -> dict:
         """Where the controls of a figure stand."""
@@ -112,41 +122,66 @@ def server() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def contexts() -> dict:
-    """Browser contexts by theme, width and so on; one serves many pages, and so does its cache."""
-    return {}
+class Visits:
+    """Opens pages, in contexts that are shared by theme, width and so on, and so is their cache."""
 
+    def __init__(self, browser: Browser, server: str) -> None:
+        self.browser, self.server = browser, server
+        self.contexts: dict[tuple, BrowserContext] = {}
+        self.kept: dict[tuple, Reader] = {}
+        self.open: list[Reader] = []
 
-@pytest.fixture
-def visit(browser: Browser, server: str, contexts: dict) -> Iterator[Callable[..., Reader]]:
-    """Opens a page, or a blank one; when the test is over, anything that went wrong on the page fails it."""
-    readers: list[Reader] = []
-
-    def visit(
-        path: str = "", theme: str = "light", width: int = 1280, file: bool = False, **options
+    def __call__(
+        self, path: str = "", theme: str = "light", width: int = 1280, file: bool = False, **options
     ) -> Reader:
+        """Open a page, or a blank one; whatever goes wrong on it fails the test when it is over."""
         key = (theme, width, file, *options.items())
-        if key not in contexts:
-            contexts[key] = browser.new_context(
+        if key not in self.contexts:
+            self.contexts[key] = self.browser.new_context(
                 color_scheme=theme,
                 viewport={"width": width, "height": 800},
                 offline=file,
                 **options,
             )
-            contexts[key].set_default_timeout(15_000)
-        address = SITE.as_uri() if file else server
-        reader = Reader(contexts[key].new_page(), address)
-        readers.append(reader)
+            self.contexts[key].set_default_timeout(15_000)
+        address = SITE.as_uri() if file else self.server
+        reader = Reader(self.contexts[key].new_page(), address)
+        self.open.append(reader)
         if path:
             reader.page.goto(f"{address}/{path}")
         return reader
 
-    yield visit
-    troubles = [trouble for reader in readers for trouble in reader.troubles]
-    for reader in readers:
-        reader.page.close()
-    assert not troubles, "\n".join(dict.fromkeys(troubles))
+    def again(self, path: str, **options) -> Reader:
+        """Return to a page that stays open for other tests too, as they left it."""
+        key = (path, *options.items())
+        if key not in self.kept:
+            self.kept[key] = self(path, **options)
+            self.open.remove(self.kept[key])
+        return self.kept[key]
+
+    def end(self) -> list[str]:
+        """Close what is not kept; what went wrong since the last time."""
+        troubles = []
+        for reader in [*self.open, *self.kept.values()]:
+            troubles += reader.troubles
+            reader.troubles.clear()
+        for reader in self.open:
+            reader.page.close()
+        self.open.clear()
+        return list(dict.fromkeys(troubles))
+
+
+@pytest.fixture(scope="module")
+def visits(browser: Browser, server: str) -> Visits:
+    return Visits(browser, server)
+
+
+@pytest.fixture
+def visit(visits: Visits) -> Iterator[Visits]:
+    """Opens pages; when the test is over, anything that went wrong on one of them fails it."""
+    yield visits
+    troubles = visits.end()
+    assert not troubles, "\n".join(troubles)
 
 
 def redirects(page: str) -> bool:
