@@ -1,4 +1,4 @@
-"""`make bench`: measures everything that has a limit and writes benchmarks/results.md."""
+"""`make bench`: measures everything that has a limit; writes results.md and the README's table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 RESULTS = Path(__file__).parent / "results.md"
+README = Path(__file__).parents[1] / "README.md"
 BENCHMARKS = ("probe_cost", "packing", "page_speed", "chapter_time")
 
 
@@ -54,6 +55,11 @@ def main() -> int:
         "given as its share of that bound. Written by `make bench`."
     )
     RESULTS.write_text(f"# Limits\n\n{machine}\n\n{text}\n\n{note}\n", encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    start, end = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+    before, after = readme.split(start)[0], readme.split(end)[1]
+    shown = f"{before}{start}\n{text}\n\n{machine}\n{end}{after}"
+    README.write_text(shown, encoding="utf-8")
     print(f"\n{text}\n\n{machine}")
     return int(any(row["ratio"] > row["limit"] for row in measured))
 

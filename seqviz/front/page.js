@@ -65,7 +65,19 @@ async function mount(figure, address) {
   figure.dataset.drawn = "true";
 }
 
+// The theme labels these with other words than they show, so that who speaks to the page, saying
+// what is shown, is not understood. Without the label what is shown is the name.
+function nameByWhatIsShown() {
+  const labelled = "summary[aria-label], .search-button-field, .theme-switch-button";
+  for (const element of document.querySelectorAll(labelled)) element.removeAttribute("aria-label");
+  const mode = Object.assign(document.createElement("span"), {
+    className: "visually-hidden", textContent: "Color mode: ",
+  });
+  document.querySelector(".theme-switch-button")?.prepend(mode);
+}
+
 function start() {
+  nameByWhatIsShown();
   const figures = [...document.querySelectorAll("figure.sv-figure")];
   if (!figures.length) return;
   const address = pageAddress();

@@ -35,7 +35,8 @@ def gradient_by_lag(
     """‖∂L/∂h_t‖ by lag T − t, relative to the last time step, on a log axis.
 
     `curves` maps a model's style to norms `(time,)` in float64. The shaded floor begins where
-    float32 holds nothing but zero. A norm of exactly zero is drawn below the axis, not left out.
+    float32 holds nothing but zero. A norm of exactly zero is drawn below the axis, not left out,
+    and one that overflowed to infinity or NaN above it.
     """
     fig = figure(
         height=430,
@@ -50,7 +51,7 @@ def gradient_by_lag(
     for key, norms in curves.items():
         look, values = style(key), relative_to_last(norms)
         # The axis is linear in the exponent: plotly's own log axis cannot show 10^-300.
-        exponents = np.log10(np.maximum(values, 1e-300))
+        exponents = np.log10(np.clip(np.nan_to_num(values, nan=np.inf), 1e-300, 1e300))
         fig.add_scatter(
             x=np.arange(len(values)), y=exponents, mode="lines", name=look.label,
             line=look.line(), cliponaxis=True,
@@ -82,10 +83,11 @@ def rate(values: np.ndarray) -> float:
 def _by_lag_sentence(who: str, values: np.ndarray) -> str:
     last = len(values) - 1
     subject = f"{who}: {last}" if who else f"{last}"
-    factor = rate(values)
     if values[-1] == 0:
         return f"{subject} steps back the gradient is zero: even float64 cannot hold it."
-    trend = f"each step back multiplies it by {factor:.2f} on average"
+    if not np.isfinite(values[-1]):
+        return f"{subject} steps back the gradient has overflowed: even float64 cannot hold it."
+    trend = f"each step back multiplies it by {rate(values):.2f} on average"
     return f"{subject} steps back the gradient is {power(values[-1])} times the last; {trend}."
 
 

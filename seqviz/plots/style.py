@@ -141,11 +141,11 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def power(value: float) -> str:
-    """A number for a sentence: 0.25, 3.1 × 10⁻⁷."""
+    """A number for a sentence: 0.25, 3.1 × 10⁻⁷, kept on one line."""
     if value == 0 or 1e-2 <= abs(value) < 1e4:
         return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
     digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
+    return f"{digits}\u00a0×\u00a010{str(int(exponent)).translate(SUPERSCRIPT)}"
 
 
 def powers_of_ten(low: int, high: int, step: int) -> dict:

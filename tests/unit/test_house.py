@@ -5,9 +5,12 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import seqviz
 
@@ -179,3 +182,16 @@ def test_the_lock_leaves_the_registry_to_the_machine():
     for entry in json.loads(text)["packages"].values():
         assert "resolved" not in entry
     assert "registry" not in text
+
+
+def test_every_list_of_packages_agrees():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {Requirement(text).name: Requirement(text) for text in project["dependencies"]}
+    for name, requirement in wanted.items():
+        assert requirement.specifier.contains(pins[name]), f"{name} {pins[name]} is out of range."
+    binder = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    in_image = dict(re.findall(r"^ +- ([\w-]+)==([\w.]+)(?:\+cpu)?$", binder, re.MULTILINE))
+    assert set(wanted) <= set(in_image)
+    assert {name: pins[name] for name in in_image} == in_image
