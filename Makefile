@@ -23,9 +23,9 @@ help:
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "==> Setting up Python packages in $(VENV) (a few minutes the first time)"
-	$(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install --user virtualenv && $(PYTHON) -m virtualenv $(VENV))
-	$(PY) -m pip install --quiet --retries 1 --no-deps --extra-index-url $(TORCH_INDEX) --constraint constraints.txt torch
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[book,test]"
+	@$(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install --user virtualenv && $(PYTHON) -m virtualenv $(VENV))
+	@$(PY) -m pip install --quiet --retries 1 --no-deps --extra-index-url $(TORCH_INDEX) --constraint constraints.txt torch
+	@$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[book,test]"
 	@touch $@
 
 # The machine's npm if its Node is new enough, else Node from PyPI.
@@ -39,31 +39,31 @@ node_modules/.installed: package-lock.json | $(VENV)/installed
 FRONT := seqviz/static/page.js
 $(FRONT): node_modules/.installed $(wildcard seqviz/front/*)
 	@echo "==> Building the front end"
-	PATH="$$PATH:$(abspath $(BIN))" npm run --silent build
+	@PATH="$$PATH:$(abspath $(BIN))" npm run --silent build
 
 front: $(FRONT)
 
 book: $(VENV)/installed $(FRONT)
 	@echo "==> Running every chapter and building the site (about two minutes)"
-	rm -rf _build
-	SEQVIZ_BOOK=1 $(BIN)/jupyter-book build . --all -W -n --keep-going
+	@rm -rf _build
+	@SEQVIZ_BOOK=1 $(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
 	@echo "The book is in $(SITE). Open $(SITE)/index.html in a browser, or run: make serve"
 
 serve:
 	@test -f $(SITE)/index.html || (echo "There is no site yet: run make book first." && exit 1)
-	$(PY) -m http.server --directory $(SITE) 8000
+	@$(PY) -m http.server --directory $(SITE) 8000
 
 test: book
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(PY) tests/find_chromium.py
+	@$(PY) tests/find_chromium.py
 	$(PY) -m pytest tests
 	$(PY) -m pytest --nbmake --nbmake-timeout=180 chapters
 
 bench: $(VENV)/installed $(FRONT)
 	@test -f $(SITE)/index.html || $(MAKE) book
-	$(PY) -m benchmarks
+	@$(PY) -m benchmarks
 
 clean:
 	rm -rf _build seqviz/static node_modules $(VENV)
