@@ -1,14 +1,25 @@
 """See gradients, gates and attention of sequence models. `import seqviz as sv`."""
 
 from seqviz import models, plots, probes, tasks
-from seqviz.explore import Choice, Explorable, GridError, Slider, Text, Toggle, explore
+from seqviz.explore import (
+    Choice,
+    Explorable,
+    Frame,
+    GridError,
+    Slider,
+    Text,
+    Toggle,
+    explore,
+    head_view,
+    model_view,
+)
 from seqviz.plots.style import describe
 from seqviz.trace import Trace
 from seqviz.training import Step, evaluate, steps, train
 from seqviz.verdicts import Check, Claim, Verdict, claims_table, verdict
 
 __all__ = [
-    "Check", "Choice", "Claim", "Explorable", "GridError", "Slider", "Step", "Text", "Toggle",
-    "Trace", "Verdict", "claims_table", "describe", "evaluate", "explore", "models", "plots",
-    "probes", "steps", "tasks", "train", "verdict",
+    "Check", "Choice", "Claim", "Explorable", "Frame", "GridError", "Slider", "Step", "Text",
+    "Toggle", "Trace", "Verdict", "claims_table", "describe", "evaluate", "explore", "head_view",
+    "model_view", "models", "plots", "probes", "steps", "tasks", "train", "verdict",
 ]  # fmt: skip

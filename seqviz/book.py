@@ -15,6 +15,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from seqviz.explore.explorable import EXPLORABLE_MIME
+from seqviz.explore.frame import FRAME_MIME
 from seqviz.plots.style import TEMPLATES
 from seqviz.verdicts import VERDICT_MIME, Claim, verdict_html
 
@@ -24,6 +25,7 @@ INLINE = 60_000  # characters; a larger grid becomes a file that loads when the 
 
 logger = logging.getLogger(__name__)
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
+OURS = (EXPLORABLE_MIME, VERDICT_MIME, PLOTLY_MIME, FRAME_MIME)
 
 
 def _script_json(value: Any) -> str:
@@ -31,17 +33,21 @@ def _script_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
+def _script_file(name: str, text: str, grids: Path) -> str:
+    """Write JSON text to a script file, which `file://` may read too; return its address."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    grids.mkdir(parents=True, exist_ok=True)
+    file = f"{name}-{digest}.js"
+    (grids / file).write_text(f"seqvizGrid({_script_json(name)},{text});", encoding="utf-8")
+    return f"grids/{file}"
+
+
 def figure_html(spec: dict, grids: Path) -> str:
     """One figure as HTML; a large grid goes to a script file in `grids`."""
     packed = spec.pop("packed")
     text = _script_json(packed)
     if len(text) > INLINE:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        grids.mkdir(parents=True, exist_ok=True)
-        name = f"{spec['name']}-{digest}.js"
-        call = f"seqvizGrid({_script_json(spec['name'])},{text});"
-        (grids / name).write_text(call, encoding="utf-8")
-        spec = {**spec, "source": f"grids/{name}"}
+        spec = {**spec, "source": _script_file(spec["name"], text, grids)}
     else:
         spec = {**spec, "packed": packed}
     height = sum(f["layout"].get("height", 380) for f in packed["figures"])
@@ -55,6 +61,18 @@ def figure_html(spec: dict, grids: Path) -> str:
     )
 
 
+def frame_html(spec: dict, grids: Path) -> str:
+    """One frame as HTML; its document goes to a script file in `grids`."""
+    name, caption, size = spec["name"], html.escape(spec["caption"]), spec["size"]
+    source = _script_file(name, _script_json(spec["content"]), grids)
+    return (
+        f'<figure class="sv-frame" id="{html.escape(name)}" data-source="{source}">'
+        f'<iframe sandbox="allow-scripts" title="{caption}" style="{html.escape(size)}"></iframe>'
+        f"<figcaption><span>{caption}</span></figcaption>"
+        "<noscript><p>This figure needs JavaScript, which is switched off.</p></noscript></figure>"
+    )
+
+
 class FigureRenderer:
     """Turns explorables, plain plotly figures and verdicts into what the page draws."""
 
@@ -62,12 +80,13 @@ class FigureRenderer:
         ("html", EXPLORABLE_MIME, 1),
         ("html", VERDICT_MIME, 2),
         ("html", PLOTLY_MIME, 3),
+        ("html", FRAME_MIME, 4),
     ]
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
         """What myst-nb asks for each output of a cell: its nodes, or None if it is not ours."""
-        if inline or data.mime_type not in (EXPLORABLE_MIME, VERDICT_MIME, PLOTLY_MIME):
+        if inline or data.mime_type not in OURS:
             return None
         env = renderer.renderer.sphinx_env
         content = json.loads(data.content) if isinstance(data.content, str) else data.content
@@ -82,7 +101,8 @@ class FigureRenderer:
             raise ExtensionError(f"{env.docname} has two figures named {content['name']!r}.")
         names.append(content["name"])
         grids = Path(env.app.outdir) / "_static" / FOLDER / "grids"
-        return [nodes.raw("", figure_html(content, grids), format="html")]
+        draw = frame_html if data.mime_type == FRAME_MIME else figure_html
+        return [nodes.raw("", draw(content, grids), format="html")]
 
 
 def _plain_figure(figure: dict, name: str) -> dict:

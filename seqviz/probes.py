@@ -57,6 +57,87 @@ def state_gradients(model: nn.Module, inputs: Tensor, targets: Tensor, loss: Los
     )
 
 
+@dataclass(frozen=True)
+class CellGradients:
+    """How the gradient travels along a cell state, each (time,) float64, norms as above.
+
+    total    ‖∂L/∂c_t‖, through every path
+    direct   ‖∂L/∂c_T ⊙ f_T ⊙ … ⊙ f_{t+1}‖, along the cell state alone, as if no gate depended
+             on the hidden state
+    """
+
+    total: Tensor
+    direct: Tensor
+
+
+def cell_gradients(model: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> CellGradients:
+    """Measure ‖∂L/∂c_t‖, and how much of it the product of forget gates explains.
+
+    c_t = f_t ⊙ c_{t-1} + …, so the direct part of ∂c_T/∂c_t is the product of the forget gates
+    between them. It is the gradient that Hochreiter and Schmidhuber (1997) trained with, where the
+    others were cut off.
+
+    inputs (batch, time, input) or tokens (batch, time); `loss` maps (prediction, targets) to a
+    scalar. Raises ValueError if the model returns no cell states or no `forget_gate`.
+    """
+    output = model(inputs)
+    if not output.cell_states or "forget_gate" not in output.gates:
+        raise ValueError(f"{type(model).__name__} has no cell states with a forget gate.")
+    total = torch.autograd.grad(
+        loss(output.prediction, targets), output.cell_states, materialize_grads=True
+    )
+    direct = [total[-1]]
+    for forget in reversed(output.gates["forget_gate"].detach().unbind(1)[1:]):
+        direct.append(direct[-1] * forget)
+    return CellGradients(norm_per_step(total), norm_per_step(direct[::-1]))
+
+
+def input_gradients(model: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    """Measure how strongly the loss depends on each input: ‖∂L/∂x_t‖, (time,) float64.
+
+    It compares models whose insides differ: a recurrent network's states and the layers of a
+    convolution are not the same thing, their inputs are. The norm is over batch and input.
+
+    inputs (batch, time, input); `loss` maps (prediction, targets) to a scalar.
+    """
+    inputs = inputs.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(model(inputs).prediction, targets), inputs)
+    return norm_per_step(gradient.unbind(1))
+
+
+def layer_gradients(model: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    """Measure how strongly the loss depends on each layer's output: ‖∂L/∂hˡ‖, (layer,) float64.
+
+    The norm is over batch, time and channels. Raises ValueError if the model returns no layers.
+    """
+    output = model(inputs)
+    if not output.layers:
+        raise ValueError(f"{type(model).__name__} has no layers to take gradients of.")
+    gradients = torch.autograd.grad(
+        loss(output.prediction, targets), output.layers, materialize_grads=True
+    )
+    return torch.stack([safe_norm(gradient) for gradient in gradients])
+
+
+def inputs_seen(model: nn.Module, inputs: Tensor) -> np.ndarray:
+    """Find the time steps that the prediction depends on: a boolean array (time,).
+
+    A step is seen if the gradient of any predicted number with respect to its input is not zero,
+    for any sequence of the batch: a unit that is off blocks a path, but not in every sequence. The
+    model runs as a copy in float64, without dropout.
+
+    inputs (batch, time, input).
+    """
+    model = copy.deepcopy(model).double().eval()
+    inputs = inputs.detach().double().requires_grad_()
+    prediction = model(inputs).prediction
+    # A plain sum would see nothing of numbers whose sum is fixed, as a softmax's.
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.rand(prediction.shape, generator=generator, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((weights * prediction).sum(), inputs)
+    return (gradient != 0).any(-1).any(0).numpy()
+
+
 def norm_per_step(gradients: Sequence[Tensor]) -> Tensor:
     """Return the L2 norm of each step's gradient (batch, hidden), over both, as (time,) float64."""
     # Eight steps at a time: few calls, on pieces small enough to stay in the processor's cache.
@@ -126,6 +207,48 @@ def spectrum(weight: Tensor) -> np.ndarray:
     return eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
 
 
+def longest_chain(output: Tensor) -> int:
+    """Count the operations that must run one after the other to compute a tensor.
+
+    It is the longest path through the autograd graph: operations on different paths could run at
+    the same time, on a machine with room for all of them; those on one path could not. Reading a
+    parameter or an input counts as one operation. Raises ValueError for a tensor without a graph.
+    """
+    if output.grad_fn is None:
+        raise ValueError("The tensor has no graph: no parameter or input of it needs a gradient.")
+    lengths: dict[torch.autograd.graph.Node, int] = {}
+    stack = [output.grad_fn]
+    while stack:
+        node = stack[-1]
+        before = [parent for parent, _ in node.next_functions if parent is not None]
+        if missing := [parent for parent in before if parent not in lengths]:
+            stack += missing
+        else:
+            lengths[stack.pop()] = 1 + max((lengths[parent] for parent in before), default=0)
+    return lengths[output.grad_fn]
+
+
+def saved_bytes(forward: Callable[[], object], without: Sequence[Tensor] = ()) -> int:
+    """Count the bytes that a forward pass keeps for its backward pass, each storage once.
+
+    `without` are tensors that are there anyway, as the parameters of a model.
+    """
+    kept: dict[int, int] = {}
+    storages = []  # held, so that no address is used twice
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages.append(storage)
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        forward()
+    for tensor in without:
+        kept.pop(tensor.untyped_storage().data_ptr(), None)
+    return sum(kept.values())
+
+
 def _jacobian(later: Tensor, earlier: Tensor, identity: Tensor) -> Tensor:
     """Return ∂later/∂earlier (hidden, hidden): one backward pass for all rows at once."""
     rows = identity.unsqueeze(1)  # (hidden, 1, hidden): one direction a row
@@ -133,3 +256,37 @@ def _jacobian(later: Tensor, earlier: Tensor, identity: Tensor) -> Tensor:
         later, earlier, rows, retain_graph=True, is_grads_batched=True
     )
     return jacobian.squeeze(1)
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """Return how widely weights (…, key) spread, in bits (…,): 0 for one key, log2 n for n equally.
+
+    Shannon 1948, section 6. Raises ValueError for weights that are negative or do not sum to 1.
+    """
+    total = weights.sum(-1)
+    if (weights < 0).any() or not torch.allclose(total, torch.ones_like(total), atol=1e-4):
+        raise ValueError("weights must be at least 0 and sum to 1 over the last axis.")
+    return -torch.special.xlogy(weights, weights).sum(-1) / math.log(2)
+
+
+def replacement_effect(write: Callable[[Tensor], Tensor], source: Tensor, others: Tensor) -> Tensor:
+    """Return how often each written word changes when one source word is replaced: (written, time).
+
+    `write` maps source tokens (batch, time) to words (batch, written). Word j of each sentence is
+    replaced by word j of the same row of `others` (batch, time); rows in which the two are equal do
+    not count. Raises ValueError if the shapes differ, or a column has no two different words.
+    """
+    if source.shape != others.shape:
+        raise ValueError(
+            f"source and others must have one shape, got {tuple(source.shape)} "
+            f"and {tuple(others.shape)}."
+        )
+    differs = source != others
+    if not differs.any(0).all():
+        raise ValueError("Every word of the source must differ from its other in some sentence.")
+    before, effects = write(source), []
+    for j in range(source.shape[1]):
+        changed = source.clone()
+        changed[:, j] = others[:, j]
+        effects.append((write(changed) != before)[differs[:, j]].double().mean(0))
+    return torch.stack(effects, 1)

@@ -124,7 +124,7 @@ def verdict_html(content: dict) -> str:
         f'<p class="sv-level">Verdict: <strong>{level}</strong> '
         f"<code>{html.escape(content['claim'])}</code></p>"
         '<div class="sv-scroll" tabindex="0" role="region" aria-label="What was measured">'
-        "<table><thead><tr><th>Measured</th><th>by seed</th><th>holds if</th><th>holds?</th></tr>"
+        "<table><thead><tr><th>Measured</th><th>values</th><th>holds if</th><th>holds?</th></tr>"
         f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
         f"<p>{html.escape(content['conditions'])}</p></section>"
     )

@@ -219,6 +219,11 @@ MISTAKES = [
     ("inputs[:, t]", "inputs[:, 0]"),
     ("new_zeros", "new_ones"),
     ("vocabulary.index(word)", "0"),
+    ("-1 - j", "j"),
+    ("torch.relu", "torch.tanh"),
+    ("scores / math.sqrt(", "scores * math.sqrt("),
+    ("weights @ value", "weights @ key"),
+    ("torch.softmax(scores, dim=-1)", "torch.softmax(scores, dim=-2)"),
 ]
 
 

@@ -16,7 +16,7 @@ from seqviz.explore.grid import as_figures, figure_json, pack, plain
 EXPLORABLE_MIME = "application/vnd.seqviz.explorable+json"
 BOOK_VARIABLE = "SEQVIZ_BOOK"  # set while the book is built: figures are then packed for a page
 
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
+NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def building_book() -> bool:
@@ -101,7 +101,7 @@ def explore(
     that stands in for the kernel on a page. Raises `ValueError` or `TypeError` in one sentence
     for anything else.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(
             f"name must be lower-case letters, digits and hyphens, not {_controls.shown(name)}."
         )

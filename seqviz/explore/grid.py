@@ -11,12 +11,14 @@ import base64
 import itertools
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+DEFLATE = 20_000  # bytes of a map from which it is compressed
 _MISSING = "\u00a7missing"  # stands for a key that a figure does not have at some point
 
 
@@ -141,7 +143,12 @@ def _slot(path: tuple, values: list[Any]) -> dict:
         slot["shapes"] = [list(v.shape) for v in unique]
         if len({v.shape for v in unique}) == 1:
             slot["shapes"] = slot["shapes"][:1]
-        slot["bdata"] = _text(b"".join(v.astype(dtype).tobytes() for v in unique))
+        raw = b"".join(v.astype(dtype).tobytes() for v in unique)
+        if dtype == "uint8" and len(raw) > DEFLATE:
+            packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+            slot["deflated"] = _text(packer.compress(raw) + packer.flush())
+        else:
+            slot["bdata"] = _text(raw)
     else:
         slot["values"] = [v.tolist() if isinstance(v, np.ndarray) else v for v in unique]
     return slot
@@ -283,7 +290,11 @@ def _value(slot: Mapping[str, Any], i: int) -> Any:
         return slot["values"][i]
     shapes = slot["shapes"] if len(slot["shapes"]) > 1 else slot["shapes"] * slot["count"]
     sizes = [math.prod(shape) for shape in shapes]
-    data = np.frombuffer(base64.b64decode(slot["bdata"]), slot["dtype"])
+    if "deflated" in slot:
+        raw = zlib.decompress(base64.b64decode(slot["deflated"]), -15)
+    else:
+        raw = base64.b64decode(slot["bdata"])
+    data = np.frombuffer(raw, slot["dtype"])
     start = sum(sizes[:i])
     return data[start : start + sizes[i]].reshape(shapes[i])
 

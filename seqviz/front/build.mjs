@@ -1,7 +1,7 @@
 // Builds seqviz/static: our modules bundled for a page and for a notebook, and the third-party
 // files, at the versions of package-lock.json.
 
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const out = "seqviz/static";
@@ -11,6 +11,11 @@ mkdirSync(out, { recursive: true });
 const shared = { bundle: true, minify: true, target: "es2022", charset: "utf8" };
 await build({ ...shared, entryPoints: ["seqviz/front/page.js"], format: "iife", outfile: `${out}/page.js` });
 await build({ ...shared, entryPoints: ["seqviz/front/widget.js"], format: "esm", outfile: `${out}/widget.js` });
+// For views in frames: once as a script, and once as a text that a page puts into each frame.
+await build({ ...shared, charset: "ascii", entryPoints: ["seqviz/front/frame.js"], format: "iife", outfile: `${out}/frame.js` });
+const library = readFileSync(`${out}/frame.js`, "utf8").replaceAll("</script", "<\\/script");
+writeFileSync(`${out}/frame.js`, library);
+writeFileSync(`${out}/frame-library.js`, `globalThis.seqvizFrameLibrary=${JSON.stringify(library)};`);
 cpSync("seqviz/front/style.css", `${out}/style.css`);
 cpSync("node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js", `${out}/plotly.min.js`);
 cpSync("node_modules/mathjax/es5/tex-chtml.js", `${out}/mathjax/tex-chtml.js`);

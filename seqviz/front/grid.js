@@ -1,5 +1,7 @@
 // The packed grid of seqviz/explore/grid.py, taken apart again.
 
+import { inflateSync } from "fflate";
+
 const ARRAYS = {
   uint8: Uint8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array,
   float64: Float64Array,
@@ -24,7 +26,9 @@ function cut(data, start, shape) {
 function openSlot(slot) {
   const index = slot.count > 65535 ? new Uint32Array(bytes(slot.index)) : new Uint16Array(bytes(slot.index));
   if (slot.values) return { path: slot.path, index, values: slot.values };
-  const data = new ARRAYS[slot.dtype](bytes(slot.bdata));
+  const data = slot.deflated
+    ? inflateSync(new Uint8Array(bytes(slot.deflated)))
+    : new ARRAYS[slot.dtype](bytes(slot.bdata));
   const values = [];
   for (let i = 0, start = 0; i < slot.count; i++) {
     const shape = slot.shapes.length > 1 ? slot.shapes[i] : slot.shapes[0];

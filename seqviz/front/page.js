@@ -65,6 +65,14 @@ async function mount(figure, address) {
   figure.dataset.drawn = "true";
 }
 
+// A view of bertviz: a document of its own in a sandboxed frame, with the library it shares.
+async function mountFrame(figure) {
+  await Promise.all([load(figure.dataset.source), load("frame-library.js")]);
+  const library = `<script>${globalThis.seqvizFrameLibrary}</script>`;
+  figure.querySelector("iframe").srcdoc = grids.get(figure.id).replace("<!--library-->", () => library);
+  figure.dataset.drawn = "true";
+}
+
 // The theme labels these with other words than they show, so that who speaks to the page, saying
 // what is shown, is not understood. Without the label what is shown is the name.
 function nameByWhatIsShown() {
@@ -78,13 +86,14 @@ function nameByWhatIsShown() {
 
 function start() {
   nameByWhatIsShown();
-  const figures = [...document.querySelectorAll("figure.sv-figure")];
+  const figures = [...document.querySelectorAll("figure.sv-figure, figure.sv-frame")];
   if (!figures.length) return;
   const address = pageAddress();
   const show = (figure) => {
     if (figure.dataset.near) return;
     figure.dataset.near = "true";
-    mount(figure, address).catch((error) => {
+    const mounted = figure.matches(".sv-frame") ? mountFrame(figure) : mount(figure, address);
+    mounted.catch((error) => {
       figure.append(Object.assign(document.createElement("p"), {
         className: "sv-problem", textContent: `This figure could not be drawn: ${error.message}`,
       }));

@@ -1,5 +1,6 @@
 """What every model returns, and the checks at every model's door."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,17 +11,22 @@ from torch import Tensor
 class Output:
     """A model's prediction together with its internals, under their standard names.
 
-    prediction      (batch, output)
+    prediction      (batch, output), or (batch, time, output) from a model that writes a sequence
     hidden_states   one (batch, hidden) tensor a time step, each a node of the autograd graph, so
                     that `torch.autograd.grad(loss, output.hidden_states)` works
     gates           name -> (batch, time, hidden), empty for a model without gates
     attention       (batch, layer, head, query, key), or None for a model without attention
+    cell_states     as hidden_states, for a model that carries a second state from step to step
+    layers          one (batch, time, channels) tensor a layer, first to last, each a node of the
+                    graph, for a model that reads all time steps at once
     """
 
     prediction: Tensor
     hidden_states: tuple[Tensor, ...] = ()
     gates: dict[str, Tensor] = field(default_factory=dict)
     attention: Tensor | None = None
+    cell_states: tuple[Tensor, ...] = ()
+    layers: tuple[Tensor, ...] = ()
 
 
 def check_sequences(inputs: Tensor, input_size: int, dtype: torch.dtype) -> None:
@@ -63,6 +69,18 @@ def check_tokens(tokens: Tensor, vocabulary_size: int) -> None:
             f"tokens must lie between 0 and {vocabulary_size - 1}, "
             f"got values from {int(tokens.min())} to {int(tokens.max())}."
         )
+
+
+def check_states(states: Sequence[Tensor], names: Sequence[str], expected: tuple[int, int]) -> None:
+    """Check that there is one state a name, each of the `expected` shape (batch, hidden).
+
+    Raises ValueError if there is not.
+    """
+    if len(states) != len(names):
+        raise ValueError(f"There must be one state for each of {', '.join(names)}.")
+    for name, state in zip(names, states):
+        if state.shape != expected:
+            raise ValueError(f"{name} must have the shape {expected}, got {tuple(state.shape)}.")
 
 
 def check_sizes(**sizes: int) -> None:

@@ -7,8 +7,10 @@ both backgrounds; models are told apart by dash and marker too. Only the templat
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.colors import get_colorscale
@@ -53,7 +55,16 @@ MODELS = {
     "irnn": Style("RNN, ReLU, identity start", "#6d58ce", "5px 2px 1px 2px", "cross", "+"),
     "lstm": Style("LSTM", "#3b7dd8", "longdashdot", "star", "\\"),
     "gru": Style("GRU", "#14a38b", "8px 3px", "hexagon", "|"),
+    "plain": Style("Feed-forward, plain", "#b424a8", "3px 5px", "diamond-tall", "/"),
+    "residual": Style("Feed-forward, residual", "#189ccc", "10px 2px 2px 2px", "bowtie", "-"),
     "tcn": Style("TCN", "#4f8206", "2px 2px", "pentagon", "."),
+    "tcn-plain": Style("TCN without residuals", "#5f9a7a", "14px 6px", "triangle-left", "-"),
+    "wavenet": Style("WaveNet", "#9c6b45", "9px 2px 2px 2px 2px 2px", "hourglass", "+"),
+    "hierarchy": Style("Hierarchical attention", "#9b6ad6", "6px 2px", "star-diamond", "/"),
+    "seq2seq": Style("One fixed vector", "#d1495b", "4px 4px", "hexagram", "x"),
+    "mean": Style("Uniform average", "#8a7d1c", "14px 4px", "triangle-right", "."),
+    "query": Style("Learned query", "#6d58ce", "7px 2px 2px 2px", "star-square", "/"),
+    "bahdanau": Style("Bahdanau attention", "#14879b", "16px 2px 1px 2px", "diamond-wide", ""),
     "transformer": Style("Transformer", "#b48913", "12px 3px 3px 3px", "x", "x"),
 }
 
@@ -137,11 +148,24 @@ def escape(token: str, limit: int = 24) -> str:
     return "\u2068" + html.escape(token, quote=False) + "\u2069"
 
 
+def as_bytes(shares: np.ndarray, scale: int) -> np.ndarray:
+    """Shares of any shape as whole numbers of 0 to `scale`, one byte each, for a map on a page.
+
+    Raises ValueError for numbers outside 0 and 1, which a byte would turn into others unseen.
+    """
+    shares = np.asarray(shares, dtype=np.float64)
+    if not ((shares >= -1e-6) & (shares <= 1 + 1e-6)).all():  # float32 rounds
+        raise ValueError("A map in bytes needs numbers between 0 and 1.")
+    return np.round(scale * shares).astype(np.uint8)
+
+
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def power(value: float) -> str:
-    """A number for a sentence: 0.25, 3.1 × 10⁻⁷, kept on one line."""
+    """A number for a sentence: 0.25, 3.1 × 10⁻⁷, ∞, kept on one line."""
+    if not math.isfinite(value):
+        return "undefined" if math.isnan(value) else "∞" if value > 0 else "-∞"
     if value == 0 or 1e-2 <= abs(value) < 1e4:
         return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
     digits, exponent = f"{value:.1e}".split("e")

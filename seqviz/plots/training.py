@@ -17,30 +17,38 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def loss_curves(
-    curves: Mapping[str, Sequence[np.ndarray]], chance: float, window: int = 25, name: str = "Loss"
+    curves: Mapping[str, Sequence[np.ndarray]],
+    chance: float,
+    window: int = 25,
+    name: str = "Loss",
+    every: int = 1,
 ) -> go.Figure:
     """Loss by training step, a line for each seed, with the loss of knowing nothing.
 
-    `curves` maps a model's style to its runs `(step,)`; each line is a running mean.
+    `curves` maps a model's style to its runs `(step,)`; each line is a running mean of `window`
+    values. Where each value is itself a mean of several steps, `every` says of how many.
     """
     fig = figure(
         height=360,
         xaxis={"title": {"text": "Training step"}},
-        yaxis={"title": {"text": f"{name} (mean of {window} steps)"}, "rangemode": "tozero"},
-    )
+        yaxis={
+            "title": {"text": f"{name} (mean of {window * every} steps)"}, "rangemode": "tozero",
+        },
+    )  # fmt: skip
     sentences = []
     for key, runs in curves.items():
         look = style(key)
         for i, run in enumerate(runs):
             smooth = running_mean(np.asarray(run, dtype=np.float64), window)
             fig.add_scatter(
-                x=np.arange(len(smooth)) + window, y=smooth, mode="lines", line=look.line(2),
-                name=look.label, legendgroup=key, showlegend=i == 0,
+                x=every * (np.arange(len(smooth)) + window), y=smooth, mode="lines",
+                line=look.line(2), name=look.label, legendgroup=key, showlegend=i == 0,
                 hovertemplate="step %{x}: %{y:.3f}",
             )  # fmt: skip
         ends = [float(np.mean(run[-window:])) for run in runs]
         said = ", ".join(f"{end:.3f}" for end in ends)
-        sentences.append(f"{look.label} ends at {said}.")
+        whose = look.label if len(curves) > 1 else f"The {name.lower()}"
+        sentences.append(f"{whose} ends at {said}.")
     fig.add_hline(y=chance, line={"color": MUTED, "width": 1.5, "dash": "dash"})
     fig.add_annotation(
         x=1, xref="paper", xanchor="right", y=chance, yanchor="bottom",

@@ -1,9 +1,10 @@
-"""Two synthetic tasks that ask how long a network can remember."""
+"""Synthetic tasks that ask how long a network can remember."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from seqviz.tasks.task import Batch, Task, check_whole, generator
@@ -96,3 +97,76 @@ class Adding(Task):
         markers = torch.zeros_like(numbers).scatter(1, marked, 1.0)
         sums = numbers.gather(1, marked).sum(1, keepdim=True)
         return Batch(torch.stack([numbers, markers], dim=-1), sums)
+
+
+@dataclass(frozen=True)
+class CopyMemory(Task):
+    """Recall a whole series of symbols after a long pause: the copy memory task.
+
+    The first `items` inputs are symbols, all later ones are the same blank. The answer, after the
+    last step, is the series: one class for each item. Hochreiter and Schmidhuber (1997) in the form
+    of Bai, Kolter and Koltun (2018), section 5, where the series is said step by step; here it is
+    said at once, for models that predict from the last step. The loss and the accuracy are means
+    over the items.
+
+    inputs (batch, time, symbols + 1), the blank last; targets: classes (batch, items); predictions
+    (batch, items · symbols), an item after the other.
+    Raises ValueError if `items` is below 1, `symbols` below 2 or `length` below `items`.
+    """
+
+    length: int
+    symbols: int = 5
+    items: int = 5
+
+    name: ClassVar[str] = "copy memory"
+    metric: ClassVar[str] = "accuracy"
+    target: ClassVar[float] = 0.95
+
+    def __post_init__(self) -> None:
+        check_whole("items", self.items, at_least=1)
+        check_whole("symbols", self.symbols, at_least=2)
+        check_whole("length", self.length, at_least=self.items)
+
+    @property
+    def input_size(self) -> int:
+        """The symbols and the blank."""
+        return self.symbols + 1
+
+    @property
+    def output_size(self) -> int:
+        """One class a symbol, for each item."""
+        return self.items * self.symbols
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of guessing."""
+        return 1 / self.symbols
+
+    def batch(self, batch_size: int, seed: int) -> Batch:
+        """Draw inputs (batch, time, input) and the series (batch, items)."""
+        source = generator(batch_size, seed)
+        items = torch.randint(self.symbols, (batch_size, self.items), generator=source)
+        tokens = torch.full((batch_size, self.length), self.symbols)
+        tokens[:, : self.items] = items
+        return Batch(functional.one_hot(tokens, self.input_size).float(), items)
+
+    def loss(self, prediction: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy of an item (in nats), a scalar.
+
+        prediction is (batch, items · symbols); raises ValueError for another shape.
+        """
+        expected = (len(targets), self.output_size)
+        if prediction.shape != expected:
+            raise ValueError(
+                f"prediction must have the shape {expected}, got {tuple(prediction.shape)}."
+            )
+        return functional.cross_entropy(self._by_item(prediction), targets.flatten())
+
+    def score(self, prediction: Tensor, targets: Tensor) -> float:
+        """Return the share of right items (0 to 1); raises ValueError as `loss` does."""
+        self.loss(prediction, targets)
+        right = self._by_item(prediction).argmax(-1) == targets.flatten()
+        return right.double().mean().item()
+
+    def _by_item(self, prediction: Tensor) -> Tensor:
+        return prediction.reshape(-1, self.symbols)  # (batch · items, symbols)

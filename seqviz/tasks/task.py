@@ -12,8 +12,9 @@ from torch.nn import functional
 class Batch:
     """A batch of sequences and what is to be said about each.
 
-    inputs    (batch, time, input) float32, or tokens (batch, time) int64
-    targets   classes (batch,) int64, or numbers (batch, output) float32
+    inputs    (batch, time, input) float32, or tokens (batch, time) int64, or a pair of these for a
+              task of translation
+    targets   classes (batch,) int64, or numbers (batch, output) float32, or tokens (batch, time)
     """
 
     inputs: Tensor

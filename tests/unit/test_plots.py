@@ -18,6 +18,7 @@ from seqviz.plots.style import (
     FLOAT32_NORMAL,
     MODELS,
     MUTED,
+    as_bytes,
     describe,
     escape,
     power,
@@ -98,8 +99,11 @@ def distance(one, other, eyes):
 TOGETHER = (  # models that share a figure
     ("rnn", "rnn-sigmoid", "rnn-relu", "irnn"),
     ("lstm", "gru", "rnn", "tcn", "transformer"),
-    ("lstm", "gru", "rnn"),
+    ("lstm", "gru", "rnn", "plain", "residual"),
+    ("seq2seq", "mean", "query", "bahdanau"),
     ("bag", "ngrams", "rnn"),
+    ("tcn", "tcn-plain"),
+    ("wavenet", "hierarchy"),
 )
 
 
@@ -193,6 +197,20 @@ def test_a_token_is_shown_as_it_is_or_cut(token):
 )  # fmt: skip
 def test_a_number_in_a_sentence(value, text):
     assert power(value).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(
+    "value, text", [(math.inf, "∞"), (-math.inf, "-∞"), (math.nan, "undefined")]
+)
+def test_what_is_no_number_is_said_in_a_sentence_too(value, text):
+    assert power(value) == text
+
+
+def test_a_map_in_bytes_refuses_what_a_byte_cannot_hold():
+    np.testing.assert_array_equal(as_bytes(np.array([0, 0.5, 1]), 100), [0, 50, 100])
+    for odd in (-0.1, 1.5, np.nan):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            as_bytes(np.array([0.5, odd]), 255)
 
 
 @given(st.floats(1e-300, 1e300))

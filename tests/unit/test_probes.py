@@ -1,13 +1,17 @@
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from seqviz.models import RNN, BagOfWords
+from seqviz.models import RNN, TCN, BagOfWords
 from seqviz.probes import (
+    input_gradients,
+    inputs_seen,
     jacobian_singular_values,
+    layer_gradients,
     norm_per_step,
     safe_norm,
     spectrum,
@@ -77,6 +81,66 @@ def test_frozen_and_unused_parameters_are_no_trouble(setting):
     assert "weight_ih" not in result.parameters
     assert result.parameters["unused"].tolist() == [0, 0]
     assert (result.state_grad_norm > 0).all()
+
+
+def central_differences(function, at, step=1e-6):
+    """The gradient of a scalar function of a tensor, one number after the other."""
+    flat = at.detach().flatten()
+    moved = [torch.zeros_like(flat).index_fill(0, torch.tensor(i), step) for i in range(len(flat))]
+    slopes = [
+        (function((flat + m).reshape(at.shape)) - function((flat - m).reshape(at.shape))).item()
+        for m in moved
+    ]
+    return torch.tensor(slopes, dtype=at.dtype).reshape(at.shape) / (2 * step)
+
+
+def test_input_gradients_equal_central_differences(setting):
+    model, inputs, targets, task = setting
+    slopes = central_differences(lambda x: task.loss(model(x).prediction, targets), inputs)
+    found = input_gradients(model, inputs, targets, task.loss)
+    torch.testing.assert_close(found, slopes.norm(dim=(0, 2)), rtol=1e-6, atol=1e-9)
+    assert not inputs.requires_grad
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_layer_gradients_equal_central_differences(setting, residual):
+    _, inputs, targets, task = setting
+    model = TCN(2, 6, 1, kernel_size=2, depth=2, residual=residual, seed=4).double()
+    first, second = model(inputs).layers
+
+    def from_second(h):
+        return task.loss(model.head(h[:, -1]), targets)
+
+    slopes = [
+        central_differences(lambda h: from_second(model.blocks[1](h)), first).norm(),
+        central_differences(from_second, second).norm(),
+    ]
+    assert min(slopes) > 0
+    found = layer_gradients(model, inputs, targets, task.loss)
+    torch.testing.assert_close(found, torch.stack(slopes), rtol=1e-6, atol=1e-9)
+
+
+def test_inputs_seen_are_those_that_move_the_prediction():
+    model = TCN(1, 8, 2, kernel_size=2, depth=2, dropout=0.9, seed=0)
+    inputs = torch.randn(4, 12, 1, generator=torch.Generator().manual_seed(1))
+    seen = inputs_seen(model, inputs)
+    assert model.training and next(model.parameters()).dtype == torch.float32
+    model.eval()
+    for t in range(12):
+        other = inputs.clone()
+        other[:, t] += 1
+        moved = not torch.equal(model(inputs).prediction, model(other).prediction)
+        assert moved == seen[t], t
+    assert seen.sum() == model.receptive_field == 7
+
+
+def test_inputs_seen_sees_a_prediction_whose_sum_is_fixed():
+    class Shares(RNN):
+        def forward(self, inputs):
+            output = super().forward(inputs)
+            return replace(output, prediction=output.prediction.softmax(-1))
+
+    assert inputs_seen(Shares(1, 4, 3), torch.rand(2, 6, 1)).all()
 
 
 @pytest.mark.parametrize("value", [1e-30, 1e-40, 1e-45])
@@ -190,6 +254,7 @@ TOKENS = torch.ones(1, 4, dtype=torch.int64)
         (lambda: jacobian_singular_values(RNN(2, 3, 1), TWO[:1], []), "lags must lie between 0"),
         (lambda: jacobian_singular_values(BAG, TOKENS, [1]), "BagOfWords has no hidden states"),
         (lambda: state_gradients(BAG, TOKENS, None, None), "BagOfWords has no hidden states"),
+        (lambda: layer_gradients(BAG, TOKENS, None, None), "BagOfWords has no layers"),
         (
             lambda: spectrum(torch.ones(2, 3)),
             r"weight must be a square matrix .* got the shape \(2",

@@ -1,10 +1,16 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from torch.nn import functional
 
 from seqviz.tasks import (
     Adding,
+    CopyMemory,
+    Digits,
     FirstToken,
     Order,
     corpus,
@@ -49,7 +55,7 @@ def test_another_seed_gives_another_batch(length, seed):
 
 def test_drawing_a_batch_leaves_the_global_random_numbers_alone(order):
     before = torch.get_rng_state()
-    for task in (Adding(5), FirstToken(5), order):
+    for task in (Adding(5), FirstToken(5), CopyMemory(5), Digits(), order):
         task.batch(4, 0)
     assert torch.equal(before, torch.get_rng_state())
 
@@ -106,6 +112,46 @@ def test_loss_and_score_follow_the_metric():
     torch.testing.assert_close(task.loss(prediction, targets), by_hand)
     assert task.score(prediction, targets) == pytest.approx(2 / 3)
     assert Adding(3).score(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]])) == 2.5
+
+
+@given(st.integers(5, 30), st.integers(0, 99))
+def test_copy_memory_shows_the_symbols_first_and_asks_for_all_of_them(length, seed):
+    task = CopyMemory(length)
+    batch = task.batch(7, seed)
+    tokens = batch.inputs.argmax(-1)
+    assert batch.inputs.shape == (7, length, 6) and (batch.inputs.sum(-1) == 1).all()
+    assert torch.equal(tokens[:, :5], batch.targets)
+    assert (batch.targets < 5).all() and (tokens[:, 5:] == 5).all()
+    right = functional.one_hot(batch.targets, 5).flatten(1).float()
+    assert task.score(right, batch.targets) == 1
+    assert task.score(right.roll(5, 1), batch.targets) < 1 or len(batch.targets.unique()) == 1
+    nothing = task.loss(torch.zeros(7, 25), batch.targets).item()
+    assert nothing == pytest.approx(math.log(5)) and task.chance == 1 / 5
+
+
+def test_copy_memory_scores_each_item():
+    task = CopyMemory(4, symbols=2, items=2)
+    prediction = torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 1]])  # 0 0 and 1 1
+    assert task.score(prediction, torch.tensor([[0, 1], [1, 1]])) == 0.75
+    with pytest.raises(ValueError, match=r"prediction must have the shape \(2, 4\), got \(2, 2\)"):
+        task.score(torch.zeros(2, 2), torch.zeros(2, 2, dtype=torch.int64))
+
+
+def test_digits_are_the_images_of_scikit_learn_pixel_by_pixel():
+    pixels, names = load_digits(return_X_y=True)
+    task = Digits()
+    batch, held_out = task.batch(50, 1), task.held_out()
+    assert batch.inputs.shape == (50, task.length, 1) and held_out.inputs.shape == (360, 64, 1)
+    images = {tuple(image): name for image, name in zip(pixels.tolist(), names.tolist())}
+    kept = {tuple(image) for image in (held_out.inputs[..., 0] * 16).tolist()}
+    for part in (batch, held_out):
+        for image, target in zip((part.inputs[..., 0] * 16).tolist(), part.targets.tolist()):
+            assert images[tuple(image)] == target
+    many = task.batch(5000, 2).inputs[..., 0] * 16
+    drawn = {tuple(image) for image in many.tolist()}
+    assert not drawn & kept and len(drawn) > 1300
+    assert torch.equal(batch.inputs, Digits().batch(50, 1).inputs)
+    assert torch.equal(held_out.targets, Digits().held_out().targets)
 
 
 def test_words_follow_the_rule():
@@ -239,6 +285,10 @@ def test_order_batches_depend_on_the_seed_alone(seed):
         (lambda: FirstToken(0), ValueError, "length must be a whole number of at least 1, got 0."),
         (lambda: FirstToken(3, 1), ValueError, "symbols must be a whole number of at least 2"),
         (lambda: FirstToken(3, 2, 0), ValueError, "distractors must be a whole number of at least"),
+        (lambda: CopyMemory(4), ValueError, "length must be a whole number of at least 5, got 4."),
+        (lambda: CopyMemory(4, 1), ValueError, "symbols must be a whole number of at least 2"),
+        (lambda: CopyMemory(4, 3, 0), ValueError, "items must be a whole number of at least 1"),
+        (lambda: Digits().batch(0, 1), ValueError, "batch_size must be a whole number of at leas"),
         (lambda: Adding(5).batch(0, 1), ValueError, "batch_size must be a whole number of at leas"),
         (lambda: Adding(5).batch(2, -1), ValueError, "seed must be a whole number of at least 0"),
         (
