@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqviz.models.output import Output, check_choice, check_sizes
+from seqviz.models.output import Output, check_choice, check_sizes, check_tensor
 
 Kind = Literal["plain", "residual"]
 
@@ -61,12 +61,9 @@ class FeedForward(nn.Module):
         """Predict from inputs (batch, input), of the weights' type.
 
         Returns prediction (batch, output), and as hidden_states one (batch, hidden) a layer.
-        Raises ValueError for inputs of another shape.
+        Raises TypeError or ValueError for inputs of another type or shape.
         """
-        if inputs.dim() != 2 or inputs.shape[1] != self.input_size:
-            raise ValueError(
-                f"inputs must have the shape (batch, {self.input_size}), got {tuple(inputs.shape)}."
-            )
+        check_tensor("inputs", inputs, ("batch", self.input_size), self.weight.dtype)
         state = functional.linear(inputs, self.embed)
         hidden_states = []
         for weight, bias in zip(self.weight, self.bias):

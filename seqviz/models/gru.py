@@ -80,7 +80,7 @@ class GRU(nn.Module):
         expected = (len(inputs), self.hidden_size)
         if state is None:
             state = self.weight_hh.new_zeros(expected)
-        check_states((state,), ("state",), expected)
+        check_states((state,), ("state",), expected, self.weight_hh.dtype)
 
         hidden_states, gates = [], []
         for x_t in inputs.unbind(1):

@@ -99,7 +99,7 @@ class LSTM(nn.Module):
         expected = (len(inputs), self.hidden_size)
         if state is None:
             state = (self.weight_hh.new_zeros(expected), self.weight_hh.new_zeros(expected))
-        check_states(state, ("h", "c"), expected)
+        check_states(state, ("h", "c"), expected, self.weight_hh.dtype)
 
         hidden_states, cell_states, gates = [], [], []
         for x_t in inputs.unbind(1):

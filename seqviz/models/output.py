@@ -71,16 +71,32 @@ def check_tokens(tokens: Tensor, vocabulary_size: int) -> None:
         )
 
 
-def check_states(states: Sequence[Tensor], names: Sequence[str], expected: tuple[int, int]) -> None:
-    """Check that there is one state a name, each of the `expected` shape (batch, hidden).
+def check_tensor(name: str, value: Tensor, shape: Sequence[int | str], dtype: torch.dtype) -> None:
+    """Check a tensor of `dtype` and of this shape, in which a word stands for any size.
 
-    Raises ValueError if there is not.
+    Raises TypeError for another type, ValueError for another shape.
     """
-    if len(states) != len(names):
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}.")
+    if value.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype} like the weights, got {value.dtype}.")
+    sizes = zip(shape, value.shape)
+    if value.dim() != len(shape) or any(w != n for w, n in sizes if not isinstance(w, str)):
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name} must have the shape ({wanted}), got {tuple(value.shape)}.")
+
+
+def check_states(
+    states: Sequence[Tensor], names: Sequence[str], expected: tuple[int, int], dtype: torch.dtype
+) -> None:
+    """Check that there is one state of `dtype` a name, each of the `expected` (batch, hidden).
+
+    Raises TypeError or ValueError if there is not.
+    """
+    if not isinstance(states, (tuple, list)) or len(states) != len(names):
         raise ValueError(f"There must be one state for each of {', '.join(names)}.")
     for name, state in zip(names, states):
-        if state.shape != expected:
-            raise ValueError(f"{name} must have the shape {expected}, got {tuple(state.shape)}.")
+        check_tensor(name, state, expected, dtype)
 
 
 def check_sizes(**sizes: int) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqviz.models.output import Output, check_choice, check_sequences, check_sizes
+from seqviz.models.output import Output, check_choice, check_sequences, check_sizes, check_states
 
 Nonlinearity = Literal["tanh", "sigmoid", "relu"]
 Start = Literal["default", "gaussian", "orthogonal", "identity"]
@@ -106,8 +106,7 @@ class RNN(nn.Module):
         expected = (len(inputs), self.hidden_size)
         if state is None:
             state = self.weight_hh.new_zeros(expected)
-        elif state.shape != expected:
-            raise ValueError(f"state must have the shape {expected}, got {tuple(state.shape)}.")
+        check_states((state,), ("state",), expected, self.weight_hh.dtype)
 
         hidden_states = []
         for x_t in inputs.unbind(1):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.gru import GRU
-from seqviz.models.output import Output, check_choice, check_sizes, check_tokens
+from seqviz.models.output import Output, check_choice, check_sizes, check_tensor, check_tokens
 
 Reading = Literal["fixed", "mean", "query", "bahdanau"]
 
@@ -46,8 +46,13 @@ class Attention(nn.Module):
         """Look at keys (batch, key, size) with a query (batch, size).
 
         real (batch, key) is False for padding, which gets a weight of 0. Returns the context vector
-        (batch, size) and the weights (batch, key).
+        (batch, size) and the weights (batch, key). Raises TypeError or ValueError for tensors of
+        another type or shape.
         """
+        dtype = self.weight_query.dtype
+        check_tensor("query", query, ("batch", self.weight_query.shape[1]), dtype)
+        check_tensor("keys", keys, (len(query), "key", self.weight_key.shape[1]), dtype)
+        check_tensor("real", real, tuple(keys.shape[:2]), torch.bool)
         from_query = query @ self.weight_query.T  # W s: (batch, attention)
         from_keys = keys @ self.weight_key.T  # U h_j: (batch, key, attention)
         scores = torch.tanh(from_query[:, None] + from_keys) @ self.score_vector

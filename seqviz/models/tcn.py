@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqviz.models.output import Output, check_sequences, check_sizes
+from seqviz.models.output import Output, check_sequences, check_sizes, check_tensor
 
 
 class CausalConv(nn.Module):
@@ -56,7 +56,11 @@ class CausalConv(nn.Module):
         return self.gain[:, None, None] * self.direction / length
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve x (batch, time, input) -> (batch, time, output)."""
+        """Convolve x (batch, time, input) -> (batch, time, output).
+
+        Raises TypeError or ValueError for x of another type or shape.
+        """
+        check_tensor("x", x, ("batch", "time", self.direction.shape[1]), self.bias.dtype)
         past = (self.kernel_size - 1) * self.dilation
         # torch's convolution has time last. Zeros before the start, none after the end:
         padded = functional.pad(x.transpose(1, 2), (past, 0))

@@ -7,13 +7,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqviz.models.output import Output, check_choice, check_sequences, check_sizes
+from seqviz.models.output import (
+    Output,
+    check_choice,
+    check_sequences,
+    check_sizes,
+    check_tensor,
+)
 
 Positions = Literal["sinusoidal", "learned", "none"]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 ACTIVATIONS = {
     "relu": torch.relu, "gelu": functional.gelu, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
 }  # fmt: skip
+
+
+def _fits(shape: torch.Size, wanted: torch.Size) -> bool:
+    """Whether a tensor of `shape` broadcasts to `wanted`."""
+    return len(shape) <= len(wanted) and all(
+        a in (1, b) for a, b in zip(reversed(shape), reversed(wanted))
+    )
 
 
 def attend(
@@ -28,7 +41,8 @@ def attend(
 
     query (…, query, d), key (…, key, d), value (…, key, value)
     returns output (…, query, value) and weights (…, query, key), whose rows sum to 1
-    Raises ValueError if query and key differ in width, or key and value in number.
+    Raises ValueError if query and key differ in width, key and value in number, or the mask does
+    not fit.
     """
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(
@@ -39,6 +53,10 @@ def attend(
             f"There must be one value for each key, got {value.shape[-2]} for {key.shape[-2]}."
         )
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    if mask is not None and not _fits(mask.shape, scores.shape):
+        raise ValueError(
+            f"mask must fit to the weights {tuple(scores.shape)}, got {tuple(mask.shape)}."
+        )
     if mask is not None:
         scores = scores.masked_fill(mask, -math.inf)
     weights = torch.softmax(scores, dim=-1)
@@ -107,20 +125,16 @@ class MultiHeadAttention(nn.Module):
         x (batch, query, width), y (batch, key, width); `mask` is True where a query must not look
         and broadcasts to (batch, head, query, key); `keep` (head,) multiplies what each head says.
         Returns the output (batch, query, width) and the weights (batch, head, query, key).
-        Raises ValueError for another width, or a `keep` that has not one number a head.
+        Raises TypeError or ValueError for another type, width or mask, or a `keep` that has not one
+        number a head.
         """
+        dtype = self.in_proj_weight.dtype
         for name, z in (("x", x), ("y", y)):
-            if z.dim() != 3 or z.shape[-1] != self.width:
-                raise ValueError(
-                    f"{name} must have the shape (batch, time, {self.width}), got {tuple(z.shape)}."
-                )
+            check_tensor(name, z, ("batch", "time", self.width), dtype)
         said, weights = attend(self.split(x, 0), self.split(y, 1), self.split(y, 2), mask)
         if keep is not None:
-            if keep.shape != (self.heads,):
-                raise ValueError(
-                    f"keep must have the shape ({self.heads},), got {tuple(keep.shape)}."
-                )
-            said = said * keep.to(said)[:, None, None]
+            check_tensor("keep", keep, (self.heads,), dtype)
+            said = said * keep[:, None, None]
         return self.out_proj(said.transpose(1, 2).flatten(2)), weights
 
 
@@ -157,7 +171,10 @@ class EncoderLayer(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None = None, keep: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Map x (batch, time, width) to the same shape; also returns the attention weights."""
+        """Map x (batch, time, width) to the same shape; also returns the attention weights.
+
+        `mask` and `keep` are those of `MultiHeadAttention`, which also says what is raised.
+        """
         shortcut = x if self.residual else 0
         said, weights = self.self_attn(x, x, mask, keep)
         x = self.norm1(shortcut + said)
@@ -199,8 +216,10 @@ class DecoderLayer(nn.Module):
         """Map x (batch, time, width), which asks memory (batch, key, width), to the same shape.
 
         Also returns the weights of the self-attention, in which no position sees a later one, and
-        of the attention to memory.
+        of the attention to memory. Raises TypeError or ValueError for another type or width.
         """
+        width = self.self_attn.width
+        check_tensor("x", x, ("batch", "time", width), self.linear1.weight.dtype)
         said, own = self.self_attn(x, x, causal_mask(x.shape[1]).to(x.device))
         x = self.norm1(x + said)
         said, cross = self.multihead_attn(x, memory)
@@ -296,10 +315,9 @@ class Transformer(nn.Module):
         Raises TypeError or ValueError for inputs or a `keep` of another type or shape.
         """
         h = self.embedded(inputs)
-        if keep is not None and len(keep) != len(self.layers):
-            raise ValueError(
-                f"keep must have {len(self.layers)} rows, one a layer, got {len(keep)}."
-            )
+        if keep is not None:
+            heads = self.layers[0].self_attn.heads
+            check_tensor("keep", keep, (len(self.layers), heads), self.embed.dtype)
         present = torch.ones(h.shape[:2], dtype=torch.bool, device=h.device)
         if inputs.dtype == torch.int64:
             present = inputs != 0

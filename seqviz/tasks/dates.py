@@ -5,15 +5,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from babel import Locale
-from babel.lists import format_list
 from torch import Tensor
 from torch.nn import functional
 
 from seqviz.tasks.task import Batch, Task, check_whole, generator
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 LANGUAGES = {
     "English": "en_GB", "French": "fr", "Spanish": "es", "Turkish": "tr", "Hungarian": "hu",
@@ -74,10 +75,17 @@ def write_dates(dates: Sequence[datetime.date], language: str) -> Sentence:
 
 
 @cache
+def _locale(language: str) -> "Locale":
+    from babel import Locale  # here and below, not at the top: few runs need it
+
+    return Locale.parse(LANGUAGES[language])
+
+
+@cache
 def _full(language: str) -> tuple[tuple[str, str], ...]:
     """The full format of a date: (field, "") or ("", literal word), in order."""
     parts = []
-    pattern = Locale.parse(LANGUAGES[language]).date_formats["full"].pattern
+    pattern = _locale(language).date_formats["full"].pattern
     for quoted, field, literal in PATTERN.findall(pattern):
         parts += [(field, "")] if field else [("", word) for word in WORD.findall(quoted + literal)]
     return tuple(parts)
@@ -86,6 +94,8 @@ def _full(language: str) -> tuple[tuple[str, str], ...]:
 @cache
 def _list(language: str, count: int) -> tuple[int | str, ...]:
     """How dates are listed: the number of a date, or a word such as "and", in order."""
+    from babel.lists import format_list
+
     places = [f"0{i}0" for i in range(count)]  # digits: no language's list has any
     text = format_list(places, locale=LANGUAGES[language])
     pieces = re.findall(r"0\d0|[^\W\d]+", text)
@@ -94,7 +104,7 @@ def _list(language: str, count: int) -> tuple[int | str, ...]:
 
 @cache
 def _names(language: str, kind: str) -> dict[int, str]:
-    locale = Locale.parse(LANGUAGES[language])
+    locale = _locale(language)
     return dict((locale.days if kind == "weekday" else locale.months)["format"]["wide"])
 
 
@@ -180,13 +190,31 @@ class Dates(Task):
         return self._draw(batch_size, seed, None, held_out=False)
 
     def held_out(self, batch_size: int, seed: int, dates: int | None = None) -> Batch:
-        """Draw sentences of held-out days, of a number of `dates` or of any up to `most`."""
+        """Draw sentences of held-out days, of a number of `dates` or of any up to `most`.
+
+        Raises ValueError for fewer than one date or more than 8.
+        """
+        if dates is not None:
+            check_whole("dates", dates, at_least=1)
+            if dates > MOST:
+                raise ValueError(f"dates must be at most {MOST}, got {dates}.")
         return self._draw(batch_size, seed, dates, held_out=True)
 
     def translations(
         self, dates: Sequence[Sequence[datetime.date]], source: str, target: str
     ) -> Batch:
-        """Return given sentences of dates, from one language to another."""
+        """Return given sentences of dates, from one language to another.
+
+        Raises ValueError if there is none, for a date outside of 2000 to 2049, or for a language
+        that is not one of `LANGUAGES`.
+        """
+        if not dates or not all(FIRST <= day <= LAST for row in dates for day in row):
+            raise ValueError(f"There must be sentences of dates from {FIRST} to {LAST}.")
+        for language in (source, target):
+            if language not in LANGUAGES:
+                raise ValueError(
+                    f"language must be one of {', '.join(LANGUAGES)}, got {language!r}."
+                )
         return self._encode([(row, source, target) for row in dates])
 
     def read(self, tokens: Tensor) -> tuple[str, ...]:

@@ -135,3 +135,24 @@ def test_bad_input_is_answered_in_one_sentence(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert str(caught.value).count("\n") == 0 and str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "call, sentence",
+    [
+        (lambda task: task.held_out(5, 0, dates=-1), "dates must be"),
+        (lambda task: task.held_out(5, 0, dates=9), "dates must be at most 8"),
+        (lambda task: task.translations([], "English", "French"), "sentences of dates"),
+        (
+            lambda task: task.translations([[datetime.date(1999, 1, 1)]], "English", "French"),
+            "from 2000-01-01 to 2049-12-31",
+        ),
+        (
+            lambda task: task.translations([[datetime.date(2024, 1, 1)]], "English", "Klingon"),
+            "language must be one of",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_answered_in_one_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call(Dates(1))

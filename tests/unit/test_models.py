@@ -4,12 +4,19 @@ import pytest
 import torch
 
 from seqviz.models import (
+    GRU,
+    LSTM,
     RNN,
+    Attention,
     BagOfWords,
+    CausalConv,
+    FeedForward,
     NGrams,
     scale_to_spectral_radius,
     spectral_radius,
 )
+
+INPUTS = torch.zeros(4, 6, 2)
 
 
 def torch_twin(model):
@@ -208,3 +215,28 @@ def test_bad_input_is_answered_in_one_sentence(call, error, message):
     with pytest.raises(error, match=message) as caught:
         call()
     assert str(caught.value).count("\n") == 0 and str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "call, error, sentence",
+    [
+        (lambda: RNN(2, 3, 1)(INPUTS, [0, 0]), TypeError, "state must be a torch.Tensor, got list"),
+        (lambda: GRU(2, 3, 1)(INPUTS, torch.zeros(4, 3).double()), TypeError, "state must be"),
+        (lambda: LSTM(2, 3, 1)(INPUTS, torch.zeros(4, 3)), ValueError, "each of h, c"),
+        (lambda: LSTM(2, 3, 1)(INPUTS, (0, 0)), TypeError, "h must be a torch.Tensor, got int"),
+        (lambda: FeedForward(2, 3, 1, layers=2)([1]), TypeError, "inputs must be a torch.Tensor"),
+        (lambda: CausalConv(2, 3, kernel_size=2)(INPUTS[0]), ValueError, "(batch, time, 2)"),
+        (lambda: CausalConv(1, 3, kernel_size=2)(INPUTS), ValueError, "(batch, time, 1)"),
+        (
+            lambda: Attention(3, 4, 5, torch.Generator())(
+                torch.zeros(2, 3), torch.zeros(2, 6, 4), torch.ones(2, 5, dtype=torch.bool)
+            ),
+            ValueError,
+            "real must have the shape (2, 6)",
+        ),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_answered_in_one_sentence(call, error, sentence):
+    with pytest.raises(error) as caught:
+        call()
+    assert sentence in str(caught.value) and str(caught.value).endswith(".")

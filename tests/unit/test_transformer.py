@@ -148,6 +148,13 @@ def test_padding_changes_nothing_but_the_positions():
     assert (b.attention[..., 2:, :2] == 0).all()
 
 
+def test_padding_does_not_open_the_future():
+    model = Transformer(9, 8, 2, heads=2, layers=2, causal=True).double()
+    one, other = torch.tensor([[0, 0, 3, 4, 5]]), torch.tensor([[0, 0, 3, 4, 6]])
+    for a, b in zip(model(one).layers, model(other).layers):
+        assert torch.equal(a[:, 2:4], b[:, 2:4]) and not torch.equal(a[:, 4], b[:, 4])
+
+
 def test_a_causal_model_with_padding_stays_finite():
     model = Transformer(9, 8, 2, causal=True)
     output = model(torch.tensor([[0, 0, 3, 4, 5]]))
@@ -174,7 +181,7 @@ def test_sinusoidal_positions_are_the_papers_and_their_products_know_distance_al
 
 def test_a_head_that_is_not_kept_says_nothing():
     model = shaken(Transformer(3, 8, 2, heads=2, layers=2))
-    x, keep = numbers(2, 5, 3), torch.ones(2, 2)
+    x, keep = numbers(2, 5, 3), torch.ones(2, 2, dtype=torch.float64)
     torch.testing.assert_close(model(x, keep).prediction, model(x).prediction)
     keep[1, 0] = 0
     without = model(x, keep).prediction
@@ -184,6 +191,27 @@ def test_a_head_that_is_not_kept_says_nothing():
 
 
 # Gradients, seeds
+
+
+def source_layer(kind):
+    if kind is MultiHeadAttention:
+        return MultiHeadAttention(4, 2, generator=source())
+    # tanh: a ReLU has a corner, where finite differences disagree.
+    return kind(4, 2, 3, activation="tanh", generator=source())
+
+
+@pytest.mark.parametrize("kind", [MultiHeadAttention, EncoderLayer, DecoderLayer])
+def test_every_parameter_has_the_gradient_of_finite_differences(kind):
+    layer = shaken(source_layer(kind))
+    names, values = zip(*layer.named_parameters())
+    x, memory = numbers(2, 3, 4), numbers(2, 2, 4, seed=1)
+    inputs = (x,) if kind is EncoderLayer else (x, memory)
+
+    def output(*parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters)), inputs)[0]
+
+    parameters = [value.detach().requires_grad_() for value in values]
+    assert torch.autograd.gradcheck(output, parameters)
 
 
 def test_gradients_equal_finite_differences():
@@ -227,13 +255,24 @@ def test_bad_input_is_answered_in_a_sentence():
     assert "float32" in bad(lambda: model(torch.zeros(1, 5, 3).double()), TypeError)
     assert "between 0 and 2" in bad(lambda: model(torch.tensor([[3]])))
     assert "padding" in bad(lambda: model(torch.tensor([[0, 0]])))
-    assert "1 rows" in bad(lambda: model(torch.zeros(1, 5, 3), torch.ones(2, 4)))
-    assert "(4,)" in bad(lambda: model(torch.zeros(1, 5, 3), torch.ones(1, 3)))
+    assert "keep must have the shape (1, 4)" in bad(
+        lambda: model(torch.zeros(1, 5, 3), torch.ones(2, 4))
+    )
+    assert "(1, 4)" in bad(lambda: model(torch.zeros(1, 5, 3), torch.ones(1, 3)))
     assert "3 does not divide 8" in bad(lambda: Transformer(3, 8, 2, heads=3))
     assert "even" in bad(lambda: Transformer(3, 9, 2, heads=3))
     assert "positions must be one of" in bad(lambda: Transformer(3, 8, 2, positions="cosine"))
     assert "activation must be one of" in bad(lambda: Transformer(3, 8, 2, activation="step"))
     assert "layers" in bad(lambda: Transformer(3, 8, 2, layers=0))
+    layer = EncoderLayer(8, 2, 4, generator=source())
+    assert "mask must fit" in bad(
+        lambda: layer(torch.zeros(1, 5, 8), torch.zeros(4, 4, dtype=torch.bool))
+    )
+    decoder = DecoderLayer(8, 2, 4, generator=source())
+    assert "x must have the shape" in bad(lambda: decoder(torch.ones(1), torch.ones(1)))
+    assert "keep must be a torch.Tensor" in bad(
+        lambda: model(torch.zeros(1, 5, 3), keep=[[1, 1, 1, 1]]), TypeError
+    )
     attention = MultiHeadAttention(8, 2, generator=source())
     assert "y must have the shape" in bad(
         lambda: attention(torch.zeros(1, 2, 8), torch.zeros(2, 8))
