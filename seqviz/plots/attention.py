@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import get_colorscale
 
 from seqviz.plots.gradients import relative_to_last
 from seqviz.plots.style import (
@@ -481,10 +480,9 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> go.Figure:
         xaxis={**axis, "title": {"text": "Key: the word looked at"}, "tickangle": -90},
         yaxis={**axis, "title": {"text": "Query"}, "range": [len(tokens) - 0.5, -0.5]},
     )
-    colors = get_colorscale(SEQUENTIAL)
     fig.add_heatmap(
         z=weights, zmin=0, zmax=255,
-        colorscale=[[stop**2, color] for stop, color in colors],
+        colorscale=[[stop**2, color] for stop, color in SEQUENTIAL],
         hovertemplate="number %{y} looks at number %{x}: %{z} of 255<extra></extra>",
         colorbar={"title": {"text": "weight (255ths)", "side": "top"}, "orientation": "h",
                   "y": 1.01, "yanchor": "bottom", "tickvals": [0, 64, 128, 255],

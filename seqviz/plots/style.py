@@ -9,16 +9,19 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import plotly.graph_objects as go
-import plotly.io as pio
-from plotly.colors import get_colorscale
 
 BACKGROUNDS = {"light": "#ffffff", "dark": "#14181e"}
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 MUTED = "#7f8792"  # reference lines and their labels, in both themes
-SEQUENTIAL = "Viridis"  # perceptually even, readable without colour
+# Viridis: perceptually even, readable without colour. Written out, as plotly.colors loads slowly.
+SEQUENTIAL = [[i / 9, colour] for i, colour in enumerate((
+    "#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58",
+    "#b5de2b", "#fde725",
+))]  # fmt: skip
 DIVERGING = [[0.0, "#2c6fbb"], [0.25, "#8fb5dc"], [0.5, "#e9e7e2"], [0.75, "#e2a08c"],
              [1.0, "#bf3b2b"]]  # fmt: skip
 
@@ -94,7 +97,7 @@ def _template(theme: str) -> dict:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": [s.color for s in MODELS.values()],
             "colorscale": {
-                "sequential": [list(stop) for stop in get_colorscale(SEQUENTIAL)],
+                "sequential": SEQUENTIAL,
                 "diverging": DIVERGING,
             },
             "margin": {"l": 64, "r": 16, "t": 28, "b": 48},
@@ -116,19 +119,27 @@ def _template(theme: str) -> dict:
         "data": {
             "heatmap": [{
                 "colorbar": {"thickness": 12, "outlinewidth": 0, "ticks": "outside"},
-                "colorscale": [list(stop) for stop in get_colorscale(SEQUENTIAL)],
+                "colorscale": SEQUENTIAL,
             }],
         },
     }  # fmt: skip
 
 
 TEMPLATES = {theme: _template(theme) for theme in BACKGROUNDS}
-for _theme, _spec in TEMPLATES.items():
-    pio.templates[f"seqviz-{_theme}"] = go.layout.Template(_spec)
+
+
+@cache
+def _register() -> None:
+    # With the first figure, not at import: plotly checks every entry, which takes long.
+    import plotly.io as pio
+
+    for theme, spec in TEMPLATES.items():
+        pio.templates[f"seqviz-{theme}"] = go.layout.Template(spec)
 
 
 def figure(**layout: object) -> go.Figure:
     """An empty plotly figure in the book's template."""
+    _register()
     return go.Figure(layout={"template": "seqviz-light", **layout})
 
 
