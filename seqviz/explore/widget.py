@@ -37,11 +37,15 @@ def _answer(explorable: Explorable, request: dict[str, Any]) -> dict:
     # Whatever the reader's function raises is shown beside the controls; the kernel lives on.
     except Exception as error:
         return {"number": number, "figures": [], "error": error_line(error)}
+    except KeyboardInterrupt:  # without an answer the front end would wait for ever
+        error = "This figure was interrupted: move a control to draw it again."
+        return {"number": number, "figures": [], "error": error}
 
 
 class ExplorableWidget(anywidget.AnyWidget):
     """Shows an `Explorable` in a notebook: the front end asks, the kernel answers with figures."""
 
+    _css = traitlets.Unicode().tag(sync=True)  # anywidget drops it where it is no trait
     spec = traitlets.Dict().tag(sync=True)
     templates = traitlets.Dict().tag(sync=True)
     request = traitlets.Dict().tag(sync=True)

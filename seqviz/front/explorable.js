@@ -4,6 +4,7 @@
 import { draw, onAppearance } from "./figure.js";
 
 const SWEEP = 4000; // milliseconds a sweep of a whole slider takes
+const LOST = "The kernel has stopped or restarted: run this cell again.";
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function make(tag, attributes = {}, ...children) {
@@ -34,8 +35,6 @@ function slider(spec, id, continuous, changed) {
   const output = make("output", { htmlFor: id });
   const input = make("input", {
     type: "range", id, min: 0, max: spec.values.length - 1, step: continuous ? 0.1 : 1,
-    // JupyterLab keeps the arrow keys for itself unless the input says otherwise.
-    "data-lm-suppress-shortcuts": "true",
   });
   const show = () => {
     const value = sliderValue(spec, Number(input.value));
@@ -67,10 +66,7 @@ function choice(spec, id, changed) {
     make("input", { type: "radio", name: id, id: `${id}-${i}`, value: i }));
   const options = inputs.map((input, i) =>
     make("label", { htmlFor: input.id }, input, make("span", { textContent: spec.values[i] })));
-  inputs.forEach((input) => {
-    input.setAttribute("data-lm-suppress-shortcuts", "true");
-    input.addEventListener("change", changed);
-  });
+  inputs.forEach((input) => input.addEventListener("change", changed));
   const element = make("fieldset", { className: "sv-control sv-choice" },
     make("legend", { textContent: spec.label }), make("div", { className: "sv-row" }, ...options));
   return {
@@ -99,7 +95,6 @@ function toggle(spec, id, changed) {
 function text(spec, id, changed) {
   const input = make("input", {
     type: "text", id, maxLength: spec.limit, dir: "auto", spellcheck: false, autocomplete: "off",
-    "data-lm-suppress-shortcuts": "true",
   });
   input.addEventListener("input", changed);
   const element = make("div", { className: "sv-control sv-text" },
@@ -150,12 +145,18 @@ export function render({ model, el, plotly }) {
   const address = model.get("address"); // only a page has one: the state lives in its URL
   const controls = new Map();
   const players = [];
+  // A page of Jupyter that is loaded again finds the kernel where the last move left it.
+  const last = model.get("request")?.positions;
+  const begin = (c) => last?.[c.name] ?? c.start;
+  const behind = model.get("answer").number !== (model.get("request")?.number ?? 0);
   let number = 0; // of the last request
   let waiting = null; // the request that has no answer yet
+  let lost = false; // whether the kernel may be gone
   let figures = model.get("answer").figures;
 
   const panel = make("div", { className: "sv-controls" });
-  const plots = figures.map(() => make("div", { className: "sv-plot", role: "img" }));
+  const plots = [];
+  const gallery = make("div", { className: "sv-plots" });
   const readout = make("p", { className: "sv-readout" });
   readout.setAttribute("aria-live", "polite");
   const problem = make("p", { className: "sv-problem", hidden: true });
@@ -169,6 +170,11 @@ export function render({ model, el, plotly }) {
   };
 
   function paint() {
+    while (plots.length < figures.length) {
+      plots.push(make("div", { className: "sv-plot", role: "img" }));
+      gallery.append(plots.at(-1));
+    }
+    plots.forEach((plot, i) => { plot.hidden = i >= figures.length; });
     figures.forEach((figure, i) => {
       const description = figure.layout?.meta?.description ?? "";
       plots[i].setAttribute("aria-label", description || spec.caption);
@@ -180,8 +186,9 @@ export function render({ model, el, plotly }) {
 
   // One request at a time: while the kernel works, only the latest position is remembered.
   function ask() {
+    if (lost) complain(LOST);
     if (waiting !== null) return;
-    number += 1;
+    number = (model.get("request")?.number ?? 0) + 1; // two views of one model count together
     waiting = JSON.stringify(positions());
     model.set("request", { number, positions: positions() });
     model.save_changes();
@@ -191,6 +198,7 @@ export function render({ model, el, plotly }) {
     if (answer.number !== number) return;
     const asked = waiting;
     waiting = null;
+    lost = false;
     complain(answer.error);
     if (!answer.error) {
       figures = answer.figures;
@@ -199,6 +207,12 @@ export function render({ model, el, plotly }) {
     if (asked !== null && asked !== JSON.stringify(positions())) ask();
   }
   model.on("change:answer", answered);
+  // The model says that its kernel is gone, or is back: an answer tells which.
+  function unsure() {
+    [waiting, lost] = [null, true];
+    complain(LOST);
+  }
+  model.on("comm_live_update", unsure);
 
   function changed() {
     ask();
@@ -215,7 +229,7 @@ export function render({ model, el, plotly }) {
     const wrong = [];
     for (const c of spec.controls) {
       const text = wanted.get(c.name);
-      const position = text === undefined ? c.start : controls.get(c.name).read(text);
+      const position = text === undefined ? begin(c) : controls.get(c.name).read(text);
       if (position === null) wrong.push(`${c.label} cannot be “${text.slice(0, 40)}”`);
       controls.get(c.name).set(position ?? c.start);
     }
@@ -224,7 +238,7 @@ export function render({ model, el, plotly }) {
   }
 
   for (const c of spec.controls) {
-    const id = `sv-${spec.name}-${c.name}`;
+    const id = `${model.get("id") ?? `sv-${spec.name}`}-${c.name}`;
     const control = c.kind === "slider"
       ? slider(c, id, model.get("continuous"), changed)
       : KINDS[c.kind](c, id, changed);
@@ -257,13 +271,16 @@ export function render({ model, el, plotly }) {
   }
   const caption = make("figcaption", {}, make("span", { textContent: spec.caption }), " ", tools);
   if (spec.controls.length) el.append(panel);
-  el.append(problem, make("div", { className: "sv-plots" }, ...plots), readout, caption);
-  spec.controls.forEach((c) => controls.get(c.name).set(c.start));
+  el.append(problem, gallery, readout, caption);
+  // JupyterLab keeps keys for itself unless the element that has the focus says otherwise.
+  for (const part of el.querySelectorAll("input, button")) {
+    part.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
 
   const redraw = () => figures.length && paint();
-  const stopWatching = onAppearance(plots[0] ?? el, redraw);
+  const stopWatching = onAppearance(gallery, redraw);
   paint();
-  if (restore()) ask();
+  if (restore() || behind) ask();
   complain(problem.textContent || model.get("answer").error);
   const stopAddress = address?.listen(() => { restore(); ask(); });
 
@@ -272,6 +289,7 @@ export function render({ model, el, plotly }) {
     stopAddress?.();
     players.forEach((p) => p.stop());
     model.off?.("change:answer", answered);
+    model.off?.("comm_live_update", unsure);
     plots.forEach((plot) => plotly.purge(plot));
   };
 }

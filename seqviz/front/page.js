@@ -38,7 +38,7 @@ class PageModel {
   }
   get(key) { return this.state[key]; }
   set(key, value) { this.state[key] = value; }
-  on(_event, call) { this.listeners.push(call); }
+  on(event, call) { if (event === "change:answer") this.listeners.push(call); }
   save_changes() {
     const { number, positions } = this.state.request;
     this.state.answer = { number, figures: this.evaluate(positions), error: "" };

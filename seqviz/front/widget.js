@@ -2,8 +2,11 @@
 
 import { render as renderExplorable } from "./explorable.js";
 
-function plotly(model) {
-  globalThis.seqvizPlotly ??= new Promise((resolve, reject) => {
+function fetchPlotly(model) {
+  return new Promise((resolve, reject) => {
+    const lose = () => reject(new Error("The kernel stopped before it could send plotly.js."));
+    model.on("comm_live_update", lose);
+    model.on("destroy", lose);
     const receive = (message, buffers) => {
       if (message.kind !== "plotly") return;
       model.off("msg:custom", receive);
@@ -20,15 +23,30 @@ function plotly(model) {
     model.on("msg:custom", receive);
     model.send("plotly");
   });
-  return globalThis.seqvizPlotly;
+}
+
+// All figures of the page share one; if the kernel that was asked is gone, another is asked.
+async function plotly(model) {
+  const asked = globalThis.seqvizPlotly;
+  const own = () => {
+    const made = fetchPlotly(model);
+    made.catch(() => { if (globalThis.seqvizPlotly === made) globalThis.seqvizPlotly = undefined; });
+    return (globalThis.seqvizPlotly = made);
+  };
+  return asked ? asked.catch(() => globalThis.seqvizPlotly ?? own()) : own();
 }
 
 async function render({ model, el }) {
   const figure = document.createElement("figure");
   figure.className = "sv-figure";
   el.append(figure);
+  const own = {
+    continuous: true,
+    // A notebook can show a figure more than once, and radio buttons of one name are one group.
+    id: `sv-${model.get("spec").name}-${Math.random().toString(36).slice(2)}`,
+  };
   const live = {
-    get: (key) => (key === "continuous" ? true : model.get(key)),
+    get: (key) => own[key] ?? model.get(key),
     set: (key, value) => model.set(key, value),
     save_changes: () => model.save_changes(),
     on: (event, call) => model.on(event, call),

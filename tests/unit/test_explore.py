@@ -494,6 +494,15 @@ def test_a_figure_that_fails_is_told_in_one_sentence_and_the_next_is_drawn(live)
     assert answer["error"] == "" and len(answer["figures"]) == 1
 
 
+def test_an_interrupted_figure_is_answered(live):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    view = live(explore(at_two(interrupted), name="slow", caption="Slow.", **TWO))
+    assert "interrupted: move a control" in ask(view, 1, x=1)["error"]
+    assert ask(view, 2, x=0)["error"] == ""
+
+
 @pytest.mark.parametrize(
     "positions, message",
     [
