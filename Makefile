@@ -12,13 +12,16 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export OMP_WAIT_POLICY := PASSIVE
 export PYTHONUTF8 := 1
 
-.PHONY: book serve test bench front clean help
+.PHONY: book serve lab test bench front wheel binder clean help
 
 help:
 	@echo "make book    build the site into $(SITE)"
 	@echo "make serve   serve it at http://localhost:8000"
+	@echo "make lab     open the chapters in JupyterLab"
 	@echo "make test    run every check"
 	@echo "make bench   measure the limits and write benchmarks/results.md"
+	@echo "make wheel   build the library as a wheel, front-end files inside, into dist"
+	@echo "make binder  install what Binder installs and run every chapter there"
 	@echo "make clean   remove what was built"
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -54,6 +57,9 @@ serve:
 	@test -f $(SITE)/index.html || (echo "There is no site yet: run make book first." && exit 1)
 	@$(PY) -m http.server --directory $(SITE) 8000
 
+lab: $(VENV)/installed $(FRONT)
+	@$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/chapters/opening.ipynb
+
 test: book
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,5 +71,11 @@ bench: $(VENV)/installed $(FRONT)
 	@test -f $(SITE)/index.html || $(MAKE) book
 	@$(PY) -m benchmarks
 
+wheel: $(VENV)/installed $(FRONT)
+	@$(PY) -m build --no-isolation
+
+binder:
+	@$(PYTHON) tests/binder/run.py
+
 clean:
-	rm -rf _build seqviz/static node_modules $(VENV)
+	rm -rf _build dist seqviz/static node_modules $(VENV)

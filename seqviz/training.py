@@ -3,13 +3,13 @@
 import math
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from seqviz.models.output import check_choice
@@ -175,9 +175,16 @@ def evaluate(model: nn.Module, batch: Batch, task: Task) -> float:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        score = task.score(model(batch.inputs).prediction, batch.targets)
+        prediction = torch.cat([model(part).prediction for part in _parts(batch.inputs)])
     model.train(was_training)
-    return score
+    return task.score(prediction, batch.targets)
+
+
+def _parts(inputs: Tensor | tuple[Tensor, ...]) -> Iterable[Tensor | tuple[Tensor, ...]]:
+    """Inputs in parts of 64 sequences: a model returns every state and gate of what it reads."""
+    if isinstance(inputs, tuple):
+        return zip(*(part.split(64) for part in inputs), strict=True)
+    return inputs.split(64)
 
 
 def _trace(taken: list[Step], seed: int, about: dict) -> Trace:

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from built_site import ROOT, SITE, figures, pages, source
 from conftest import redirects
 
@@ -148,3 +149,15 @@ def test_a_page_is_light(html_page, visit, capsys):
         print(f"\n{html_page}: {size / 1000:.0f} KB of HTML, first visit {first / 1000:.0f} KB")
     assert size <= HTML_LIMIT
     assert first <= FIRST_VISIT_LIMIT
+
+
+CHAPTERS = [p for p in pages() if (ROOT / p).with_suffix(".ipynb").is_file()]
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_can_be_launched(page):
+    book = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    repository = urlsplit(book["url"]).path.strip("/")
+    wanted = f"https://mybinder.org/v2/gh/{repository}/{book['branch']}?urlpath=lab/tree/"
+    links = [unquote(link) for link in Elements(source(page)).links]
+    assert wanted + page.replace(".html", ".ipynb") in links
