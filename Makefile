@@ -47,7 +47,7 @@ $(FRONT): node_modules/.installed $(wildcard seqviz/front/*)
 front: $(FRONT)
 
 book: $(VENV)/installed $(FRONT)
-	@echo "==> Running every chapter and building the site (about two minutes)"
+	@echo "==> Running every chapter and building the site (about three minutes)"
 	@rm -rf _build
 	@SEQVIZ_BOOK=1 $(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
