@@ -1,6 +1,6 @@
 """A deep feed-forward network, plain or residual: a recurrent network's relative in depth."""
 
-import math
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.output import Output, check_choice, check_sizes, check_tensor
+from seqviz.models.start import linear_head, uniform
 
 Kind = Literal["plain", "residual"]
 
@@ -45,17 +46,11 @@ class FeedForward(nn.Module):
 
         generator = torch.Generator().manual_seed(seed)
 
-        def uniform(*shape: int, width: int = hidden_size) -> nn.Parameter:
-            bound = 1 / math.sqrt(width)
-            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-        self.embed = uniform(hidden_size, input_size, width=input_size)
-        self.weight = uniform(layers, hidden_size, hidden_size)
-        self.bias = uniform(layers, hidden_size)
-        # skip_init: nn.Linear would otherwise draw from the global random numbers of the reader.
-        self.head = nn.utils.skip_init(nn.Linear, hidden_size, output_size)
-        self.head.weight = uniform(output_size, hidden_size)
-        self.head.bias = uniform(output_size)
+        drawn = partial(uniform, width=hidden_size, generator=generator)
+        self.embed = drawn(hidden_size, input_size, width=input_size)
+        self.weight = drawn(layers, hidden_size, hidden_size)
+        self.bias = drawn(layers, hidden_size)
+        self.head = linear_head(hidden_size, output_size, generator)
 
     def forward(self, inputs: Tensor) -> Output:
         """Predict from inputs (batch, input), of the weights' type.

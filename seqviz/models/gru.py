@@ -1,12 +1,13 @@
 """The gated recurrent unit: one state, which a single gate both keeps and overwrites."""
 
-import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.output import Output, check_sequences, check_sizes, check_states
+from seqviz.models.start import linear_head, uniform
 
 
 class GRU(nn.Module):
@@ -35,19 +36,12 @@ class GRU(nn.Module):
         self.input_size, self.hidden_size = input_size, hidden_size
 
         generator = torch.Generator().manual_seed(seed)
-        bound = 1 / math.sqrt(hidden_size)
-
-        def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-        self.weight_ih = uniform(3 * hidden_size, input_size)
-        self.weight_hh = uniform(3 * hidden_size, hidden_size)
-        self.bias_ih = uniform(3 * hidden_size)
-        self.bias_hh = uniform(3 * hidden_size)
-        # skip_init: nn.Linear would otherwise draw from the global random numbers of the reader.
-        self.head = nn.utils.skip_init(nn.Linear, hidden_size, output_size)
-        self.head.weight = uniform(output_size, hidden_size)
-        self.head.bias = uniform(output_size)
+        drawn = partial(uniform, width=hidden_size, generator=generator)
+        self.weight_ih = drawn(3 * hidden_size, input_size)
+        self.weight_hh = drawn(3 * hidden_size, hidden_size)
+        self.bias_ih = drawn(3 * hidden_size)
+        self.bias_hh = drawn(3 * hidden_size)
+        self.head = linear_head(hidden_size, output_size, generator)
 
     def cell(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Take one time step by the four equations above.

@@ -1,12 +1,14 @@
 """The long short-term memory: a cell state that gates write, keep and read."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.output import Output, check_sequences, check_sizes, check_states
+from seqviz.models.start import linear_head, uniform
 
 State = tuple[Tensor, Tensor]  # the hidden state h and the cell state c
 
@@ -49,19 +51,12 @@ class LSTM(nn.Module):
         self.input_size, self.hidden_size = input_size, hidden_size
 
         generator = torch.Generator().manual_seed(seed)
-        bound = 1 / math.sqrt(hidden_size)
-
-        def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-        self.weight_ih = uniform(4 * hidden_size, input_size)
-        self.weight_hh = uniform(4 * hidden_size, hidden_size)
-        self.bias_ih = uniform(4 * hidden_size)
-        self.bias_hh = uniform(4 * hidden_size)
-        # skip_init: nn.Linear would otherwise draw from the global random numbers of the reader.
-        self.head = nn.utils.skip_init(nn.Linear, hidden_size, output_size)
-        self.head.weight = uniform(output_size, hidden_size)
-        self.head.bias = uniform(output_size)
+        drawn = partial(uniform, width=hidden_size, generator=generator)
+        self.weight_ih = drawn(4 * hidden_size, input_size)
+        self.weight_hh = drawn(4 * hidden_size, hidden_size)
+        self.bias_ih = drawn(4 * hidden_size)
+        self.bias_hh = drawn(4 * hidden_size)
+        self.head = linear_head(hidden_size, output_size, generator)
         if forget_bias is not None:
             with torch.no_grad():
                 self.bias_ih[hidden_size : 2 * hidden_size] = forget_bias

@@ -1,6 +1,7 @@
 """The simple recurrent network: one equation, repeated at every time step (Elman 1990)."""
 
 import math
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.output import Output, check_choice, check_sequences, check_sizes, check_states
+from seqviz.models.start import linear_head, uniform
 
 Nonlinearity = Literal["tanh", "sigmoid", "relu"]
 Start = Literal["default", "gaussian", "orthogonal", "identity"]
@@ -57,23 +59,16 @@ class RNN(nn.Module):
         self.phi = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu}[nonlinearity]
 
         generator = torch.Generator().manual_seed(seed)
-        bound = 1 / math.sqrt(hidden_size)
-
-        def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-        self.weight_ih = uniform(hidden_size, input_size)
-        self.bias_ih = uniform(hidden_size)
-        self.bias_hh = uniform(hidden_size)
-        # skip_init: nn.Linear would otherwise draw from the global random numbers of the reader.
-        self.head = nn.utils.skip_init(nn.Linear, hidden_size, output_size)
-        self.head.weight = uniform(output_size, hidden_size)
-        self.head.bias = uniform(output_size)
-        self.weight_hh = uniform(hidden_size, hidden_size)
+        drawn = partial(uniform, width=hidden_size, generator=generator)
+        self.weight_ih = drawn(hidden_size, input_size)
+        self.bias_ih = drawn(hidden_size)
+        self.bias_hh = drawn(hidden_size)
+        self.head = linear_head(hidden_size, output_size, generator)
+        self.weight_hh = drawn(hidden_size, hidden_size)
 
         with torch.no_grad():
             if start == "gaussian":
-                self.weight_hh.normal_(0, bound, generator=generator)
+                self.weight_hh.normal_(0, 1 / math.sqrt(hidden_size), generator=generator)
             elif start == "orthogonal":
                 nn.init.orthogonal_(self.weight_hh, generator=generator)
             elif start == "identity":

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from seqviz.models.gru import GRU
 from seqviz.models.output import Output, check_choice, check_sizes, check_tensor, check_tokens
+from seqviz.models.start import uniform
 
 Reading = Literal["fixed", "mean", "query", "bahdanau"]
 
@@ -31,14 +32,11 @@ class Attention(nn.Module):
     ) -> None:
         check_sizes(query_size=query_size, key_size=key_size, attention_size=attention_size)
         super().__init__()
-
-        def uniform(*shape: int) -> nn.Parameter:
-            bound = 1 / math.sqrt(shape[-1])
-            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-        self.weight_query = uniform(attention_size, query_size)
-        self.weight_key = uniform(attention_size, key_size)
-        self.score_vector = uniform(attention_size)
+        self.weight_query = uniform(
+            attention_size, query_size, width=query_size, generator=generator
+        )
+        self.weight_key = uniform(attention_size, key_size, width=key_size, generator=generator)
+        self.score_vector = uniform(attention_size, width=attention_size, generator=generator)
 
     def forward(
         self, query: Tensor, keys: Tensor, real: Tensor, temperature: float = 1.0

@@ -1,12 +1,13 @@
 """Temporal convolutions: each output looks back over its inputs at fixed, growing distances."""
 
-import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.output import Output, check_sequences, check_sizes, check_tensor
+from seqviz.models.start import linear_head, uniform
 
 
 class CausalConv(nn.Module):
@@ -40,14 +41,10 @@ class CausalConv(nn.Module):
         super().__init__()
         self.kernel_size, self.dilation = kernel_size, dilation
         generator = generator or torch.Generator().manual_seed(0)
-        bound = 1 / math.sqrt(input_size * kernel_size)
-
-        def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-        self.direction = uniform(output_size, input_size, kernel_size)
+        drawn = partial(uniform, width=input_size * kernel_size, generator=generator)
+        self.direction = drawn(output_size, input_size, kernel_size)
         self.gain = nn.Parameter(self.direction.detach().norm(dim=(1, 2)))
-        self.bias = uniform(output_size)
+        self.bias = drawn(output_size)
 
     @property
     def weight(self) -> Tensor:
@@ -286,13 +283,3 @@ def as_vectors(inputs: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:
     if inputs.dtype == torch.int64:
         return functional.one_hot(inputs, input_size).to(dtype)
     return inputs
-
-
-def linear_head(input_size: int, output_size: int, generator: torch.Generator) -> nn.Linear:
-    """Return a linear layer that begins as torch's, from `generator` alone."""
-    # skip_init: nn.Linear would otherwise draw from the global random numbers of the reader.
-    head = nn.utils.skip_init(nn.Linear, input_size, output_size)
-    bound = 1 / math.sqrt(input_size)
-    for parameter in head.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    return head

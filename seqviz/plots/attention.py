@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from seqviz.plots.gradients import relative_to_last
+from seqviz.plots.gradients import relative_to_last, to_exponents
 from seqviz.plots.style import (
     DIVERGING,
     MUTED,
@@ -400,7 +400,7 @@ def gradient_by_activation(curves: Mapping[str, np.ndarray]) -> go.Figure:
     for key, norms in curves.items():
         values = relative_to_last(norms)[::-1]
         fig.add_scatter(
-            x=np.arange(1, len(values) + 1), y=np.log10(np.maximum(values, 1e-300)),
+            x=np.arange(1, len(values) + 1), y=to_exponents(values),
             hovertemplate="layer %{x}: 10<sup>%{y:.1f}</sup>", **_line(ACTIVATIONS[key]),
         )  # fmt: skip
         sentences.append(f"{ACTIVATIONS[key][0]} {power(values[0])}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from seqviz.plots.gradients import relative_to_last
+from seqviz.plots.gradients import relative_to_last, to_exponents
 from seqviz.plots.style import MUTED, describe, escape, figure, power, powers_of_ten, style
 
 
@@ -188,7 +188,7 @@ def input_gradient_by_lag(
     for key, ratios in curves.items():
         look, values = style(key), np.asarray(ratios, dtype=np.float64)[::-1]
         fig.add_scatter(
-            x=np.arange(len(values)), y=np.log10(np.maximum(values, 1e-300)), mode="lines",
+            x=np.arange(len(values)), y=to_exponents(values), mode="lines",
             name=look.label, line=look.line(), hovertemplate="lag %{x}: 10<sup>%{y:.1f}</sup>",
         )  # fmt: skip
         reached = np.flatnonzero(values)
@@ -213,7 +213,7 @@ def gradient_by_layer(curves: Mapping[str, np.ndarray], low: int = -8, high: int
         look = style(key)
         values = relative_to_last(norms)[::-1]
         fig.add_scatter(
-            x=np.arange(1, len(values) + 1), y=np.log10(np.maximum(values, 1e-300)),
+            x=np.arange(1, len(values) + 1), y=to_exponents(values),
             mode="lines+markers", name=look.label, line=look.line(),
             marker={"symbol": look.symbol, "size": 9, "color": look.color},
             hovertemplate="block %{x}: 10<sup>%{y:.1f}</sup>",

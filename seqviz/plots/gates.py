@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from seqviz.plots.gradients import rate, relative_to_last
+from seqviz.plots.gradients import rate, relative_to_last, to_exponents
 from seqviz.plots.style import (
     DIVERGING,
     MUTED,
@@ -177,14 +177,14 @@ def cell_gradient(total: np.ndarray, direct: np.ndarray, low: int, high: int) ->
     }  # fmt: skip
     for name, (values, line) in curves.items():
         fig.add_scatter(
-            x=np.arange(len(values)), y=np.log10(np.maximum(values, 1e-300)), mode="lines",
+            x=np.arange(len(values)), y=to_exponents(values), mode="lines",
             name=name, line=line, hovertemplate="lag %{x}: 10<sup>%{y:.1f}</sup>",
         )  # fmt: skip
     fig.add_hline(y=0, line={"color": MUTED, "width": 1, "dash": "dot"})
     (every, _), (alone, _) = curves.values()
     lag = len(every) - 1
-    exponents = [np.log10(np.maximum(values, 1e-300)) for values in (every, alone)]
-    apart = np.nonzero(abs(exponents[0] - exponents[1]) > np.log10(2) + 1e-9)[0]
+    powers = [to_exponents(values) for values in (every, alone)]
+    apart = np.nonzero(abs(powers[0] - powers[1]) > np.log10(2) + 1e-9)[0]
     parting = (
         f"They differ by more than a factor of 2 from lag {apart[0]} on."
         if len(apart)
@@ -214,7 +214,7 @@ def gradient_by_depth(curves: Mapping[str, np.ndarray], low: int, high: int) -> 
     for key, norms in curves.items():
         look, values = style(key), relative_to_last(norms)
         fig.add_scatter(
-            x=np.arange(len(values)), y=np.log10(np.maximum(values, 1e-300)), mode="lines",
+            x=np.arange(len(values)), y=to_exponents(values), mode="lines",
             name=look.label, line=look.line(), hovertemplate="%{x} back: 10<sup>%{y:.1f}</sup>",
         )  # fmt: skip
         parts.append(f"{look.label} {power(values[-1])} ({rate(values):.2f} a step)")

@@ -29,6 +29,14 @@ def relative_to_last(norms: np.ndarray) -> np.ndarray:
     return np.divide(norms, last, out=np.zeros_like(norms), where=last > 0)[..., ::-1]
 
 
+def to_exponents(values: np.ndarray) -> np.ndarray:
+    """Powers of ten of `values`, from -300 for zero to 300 for what overflowed to infinity or NaN.
+
+    Axes are linear in the exponent: plotly's own log axis cannot show 10^-300.
+    """
+    return np.log10(np.clip(np.nan_to_num(values, nan=np.inf), 1e-300, 1e300))
+
+
 def gradient_by_lag(
     curves: Mapping[str, np.ndarray], low: int = LOW, high: int = HIGH
 ) -> go.Figure:
@@ -50,10 +58,8 @@ def gradient_by_lag(
     sentences = []
     for key, norms in curves.items():
         look, values = style(key), relative_to_last(norms)
-        # The axis is linear in the exponent: plotly's own log axis cannot show 10^-300.
-        exponents = np.log10(np.clip(np.nan_to_num(values, nan=np.inf), 1e-300, 1e300))
         fig.add_scatter(
-            x=np.arange(len(values)), y=exponents, mode="lines", name=look.label,
+            x=np.arange(len(values)), y=to_exponents(values), mode="lines", name=look.label,
             line=look.line(), cliponaxis=True,
             hovertemplate="lag %{x}: 10<sup>%{y:.1f}</sup>",
         )  # fmt: skip
@@ -95,7 +101,7 @@ def gradient_by_token(tokens: Sequence[str], norms: np.ndarray, model: str = "rn
     """How much of the gradient reaches each token of a sentence, the last one being 1."""
     look, values = style(model), relative_to_last(norms)[::-1]
     low = -12
-    exponents = np.log10(np.maximum(values, 10.0**-300))
+    exponents = to_exponents(values)
     shown = np.clip(exponents, low, 3)
     rows = np.arange(len(tokens))
     fig = figure(
@@ -201,7 +207,7 @@ def matrix_powers(norms: np.ndarray, radius: float) -> go.Figure:
     )  # fmt: skip
     look = style("rnn")
     fig.add_scatter(
-        x=powers, y=np.log10(np.maximum(norms, 1e-300)), mode="lines", line=look.line(),
+        x=powers, y=to_exponents(norms), mode="lines", line=look.line(),
         name="‖W<sup>k</sup>‖ (largest singular value)",
         hovertemplate="k = %{x}: 10<sup>%{y:.1f}</sup><extra></extra>",
     )  # fmt: skip

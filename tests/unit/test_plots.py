@@ -288,6 +288,21 @@ def test_gradient_by_lag_says_that_a_gradient_overflowed(overflowed):
 
 
 @pytest.mark.parametrize(
+    "draw",
+    [
+        lambda norms: plots.gradient_by_depth({"rnn": norms}, -12, 12),
+        lambda norms: plots.input_gradient_by_lag({"rnn": norms}, -12, 12),
+        lambda norms: plots.gradient_by_layer({"tcn": norms}),
+        lambda norms: plots.gradient_by_activation({"relu": norms}),
+    ],
+)
+@pytest.mark.parametrize("overflowed", [np.inf, np.nan])
+def test_every_picture_of_a_gradient_can_show_that_it_overflowed(draw, overflowed):
+    figure = draw(np.array([overflowed, 1e3, 1.0]))
+    assert 300 in shown(figure.data[0]) and said(figure)
+
+
+@pytest.mark.parametrize(
     "first, verdict", [(1e-6, " It vanishes."), (0.1, " of the last. Each"), (1e6, " It explodes.")]
 )
 def test_gradient_by_token_shows_each_token(first, verdict):
