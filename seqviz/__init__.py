@@ -13,13 +13,15 @@ from seqviz.explore import (
     head_view,
     model_view,
 )
+from seqviz.live import Live, train_live
 from seqviz.plots.style import describe
 from seqviz.trace import Trace
 from seqviz.training import Step, evaluate, steps, train
 from seqviz.verdicts import Check, Claim, Verdict, claims_table, verdict
 
 __all__ = [
-    "Check", "Choice", "Claim", "Explorable", "Frame", "GridError", "Slider", "Step", "Text",
-    "Toggle", "Trace", "Verdict", "claims_table", "describe", "evaluate", "explore", "head_view",
-    "model_view", "models", "plots", "probes", "steps", "tasks", "train", "verdict",
+    "Check", "Choice", "Claim", "Explorable", "Frame", "GridError", "Live", "Slider", "Step",
+    "Text", "Toggle", "Trace", "Verdict", "claims_table", "describe", "evaluate", "explore",
+    "head_view", "model_view", "models", "plots", "probes", "steps", "tasks", "train",
+    "train_live", "verdict",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from sphinx.util import logging
 
 from seqviz.explore.explorable import EXPLORABLE_MIME
 from seqviz.explore.frame import FRAME_MIME
+from seqviz.live.live import LIVE_MIME
 from seqviz.plots.style import TEMPLATES
 from seqviz.verdicts import VERDICT_MIME, Claim, verdict_html
 
@@ -25,7 +26,7 @@ INLINE = 60_000  # characters; a larger grid becomes a file that loads when the 
 
 logger = logging.getLogger(__name__)
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
-OURS = (EXPLORABLE_MIME, VERDICT_MIME, PLOTLY_MIME, FRAME_MIME)
+OURS = (EXPLORABLE_MIME, VERDICT_MIME, PLOTLY_MIME, FRAME_MIME, LIVE_MIME)
 
 
 def _script_json(value: Any) -> str:
@@ -45,6 +46,8 @@ def _script_file(name: str, text: str, grids: Path) -> str:
 def figure_html(spec: dict, grids: Path) -> str:
     """One figure as HTML; a large grid goes to a script file in `grids`."""
     packed = spec.pop("packed")
+    for name, step in packed.get("graphs", {}).items():  # loaded when Train is pressed
+        packed["graphs"][name] = {"source": _script_file(name, _script_json(step), grids)}
     text = _script_json(packed)
     if len(text) > INLINE:
         spec = {**spec, "source": _script_file(spec["name"], text, grids)}
@@ -81,6 +84,7 @@ class FigureRenderer:
         ("html", VERDICT_MIME, 2),
         ("html", PLOTLY_MIME, 3),
         ("html", FRAME_MIME, 4),
+        ("html", LIVE_MIME, 5),
     ]
 
     @staticmethod

@@ -101,12 +101,7 @@ def explore(
     that stands in for the kernel on a page. Raises `ValueError` or `TypeError` in one sentence
     for anything else.
     """
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(
-            f"name must be lower-case letters, digits and hyphens, not {_controls.shown(name)}."
-        )
-    if not isinstance(caption, str) or not caption.strip():
-        raise ValueError("caption must be a text that is not empty.")
+    check_name_and_caption(name, caption)
     for key, control in controls.items():
         if not isinstance(control, _controls.Control):
             raise TypeError(
@@ -122,14 +117,25 @@ def explore(
             f"figure_for must be a function that returns a plotly figure, "
             f"not {type(figure_for).__name__}."
         )
-    _check_arguments(figure_for, controls)
+    check_arguments(figure_for, controls)
     has_text = any(isinstance(c, _controls.Text) for c in controls.values())
     if has_text and page_function is None:
         raise ValueError("A figure with a Text control needs page_function, for pages.")
     return Explorable(figure_for, controls, name, caption, page_function)
 
 
-def _check_arguments(figure_for: Callable[..., Any], controls: Mapping[str, Any]) -> None:
+def check_name_and_caption(name: str, caption: str) -> None:
+    """Check a figure's name and caption; raises `ValueError` if one cannot be."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(
+            f"name must be lower-case letters, digits and hyphens, not {_controls.shown(name)}."
+        )
+    if not isinstance(caption, str) or not caption.strip():
+        raise ValueError("caption must be a text that is not empty.")
+
+
+def check_arguments(figure_for: Callable[..., Any], controls: Mapping[str, Any]) -> None:
+    """Check that a function takes one argument for each control; raises `TypeError` if not."""
     try:
         signature = inspect.signature(figure_for)
     except ValueError:

@@ -42,32 +42,36 @@ def _answer(explorable: Explorable, request: dict[str, Any]) -> dict:
         return {"number": number, "figures": [], "error": error}
 
 
-class ExplorableWidget(anywidget.AnyWidget):
-    """Shows an `Explorable` in a notebook: the front end asks, the kernel answers with figures."""
+class Widget(anywidget.AnyWidget):
+    """What every figure in a notebook shares: its style, its theme, and one plotly.js a page."""
 
     _css = traitlets.Unicode().tag(sync=True)  # anywidget drops it where it is no trait
     spec = traitlets.Dict().tag(sync=True)
     templates = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, spec: dict, **traits: Any) -> None:
+        files = {"_esm": _static("widget.js"), "_css": _static("style.css")}
+        super().__init__(**files, spec=spec, templates=TEMPLATES, **traits)
+        self.on_msg(self._on_message)
+
+    def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        # One plotly.js a notebook page: the first figure asks for it.
+        if message == "plotly":
+            self.send({"kind": "plotly"}, [_static("plotly.min.js").encode("utf-8")])
+
+
+class ExplorableWidget(Widget):
+    """Shows an `Explorable` in a notebook: the front end asks, the kernel answers with figures."""
+
     request = traitlets.Dict().tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
 
     def __init__(self, explorable: Explorable) -> None:
         starts = {name: control.start for name, control in explorable.controls.items()}
         self._explorable = explorable
-        super().__init__(
-            _esm=_static("widget.js"),
-            _css=_static("style.css"),
-            spec=explorable.spec(),
-            templates=TEMPLATES,
-            answer=_answer(explorable, {"number": 0, "positions": starts}),
-        )
+        answer = _answer(explorable, {"number": 0, "positions": starts})
+        super().__init__(explorable.spec(), answer=answer)
         self.observe(self._on_request, "request")
-        self.on_msg(self._on_message)
 
     def _on_request(self, change: Any) -> None:
         self.answer = _answer(self._explorable, change["new"])
-
-    def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        # One plotly.js a notebook page: the first figure asks for it.
-        if message == "plotly":
-            self.send({"kind": "plotly"}, [_static("plotly.min.js").encode("utf-8")])

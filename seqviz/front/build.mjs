@@ -2,6 +2,7 @@
 // files, at the versions of package-lock.json.
 
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 const out = "seqviz/static";
@@ -16,6 +17,14 @@ await build({ ...shared, charset: "ascii", entryPoints: ["seqviz/front/frame.js"
 const library = readFileSync(`${out}/frame.js`, "utf8").replaceAll("</script", "<\\/script");
 writeFileSync(`${out}/frame.js`, library);
 writeFileSync(`${out}/frame-library.js`, `globalThis.seqvizFrameLibrary=${JSON.stringify(library)};`);
+// The engine that trains on a page: a worker's source and onnxruntime's WebAssembly in one script.
+const engine = await build({
+  ...shared, entryPoints: ["seqviz/front/engine.js"], format: "iife", write: false,
+  define: { "import.meta.url": "self.location.href" },
+});
+const wasm = readFileSync("node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm");
+const parts = { worker: engine.outputFiles[0].text, wasm: deflateRawSync(wasm, { level: 9 }).toString("base64") };
+writeFileSync(`${out}/engine.js`, `globalThis.seqvizEngine=${JSON.stringify(parts)};`);
 cpSync("seqviz/front/style.css", `${out}/style.css`);
 cpSync("node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js", `${out}/plotly.min.js`);
 cpSync("node_modules/mathjax/es5/tex-chtml.js", `${out}/mathjax/tex-chtml.js`);

@@ -4,7 +4,7 @@
 import { draw, onAppearance } from "./figure.js";
 
 const SWEEP = 4000; // milliseconds a sweep of a whole slider takes
-const LOST = "The kernel has stopped or restarted: run this cell again.";
+export const LOST = "The kernel has stopped or restarted: run this cell again.";
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function make(tag, attributes = {}, ...children) {
@@ -139,7 +139,8 @@ function player(control, spec, changed) {
   return { button, stop };
 }
 
-export function render({ model, el, plotly }) {
+// `training` is the row of buttons of a model that trains (live.js).
+export function render({ model, el, plotly, training }) {
   const spec = model.get("spec");
   const templates = model.get("templates");
   const address = model.get("address"); // only a page has one: the state lives in its URL
@@ -169,7 +170,7 @@ export function render({ model, el, plotly }) {
     problem.hidden = !sentence;
   };
 
-  function paint() {
+  function paint(only) {
     while (plots.length < figures.length) {
       plots.push(make("div", { className: "sv-plot", role: "img" }));
       gallery.append(plots.at(-1));
@@ -177,9 +178,12 @@ export function render({ model, el, plotly }) {
     plots.forEach((plot, i) => { plot.hidden = i >= figures.length; });
     figures.forEach((figure, i) => {
       const description = figure.layout?.meta?.description ?? "";
+      if (only && !only.includes(i)) return;
       plots[i].setAttribute("aria-label", description || spec.caption);
       draw(plotly, plots[i], figure, templates);
     });
+    // What changes many times a second is not read aloud before it stops.
+    readout.setAttribute("aria-live", model.get("answer").running ? "off" : "polite");
     const said = figures.map((f) => f.layout?.meta?.description ?? "").filter(Boolean).join(" ");
     if (readout.textContent !== said) readout.textContent = said;
   }
@@ -200,9 +204,9 @@ export function render({ model, el, plotly }) {
     waiting = null;
     lost = false;
     complain(answer.error);
-    if (!answer.error) {
+    if (!answer.error || answer.figures.length) {
       figures = answer.figures;
-      paint();
+      paint(answer.only);
     }
     if (asked !== null && asked !== JSON.stringify(positions())) ask();
   }
@@ -250,9 +254,11 @@ export function render({ model, el, plotly }) {
     }
     panel.append(control.element);
   }
+  if (training) panel.append(training);
   if (spec.controls.length) {
-    const reset = make("button", { type: "button", className: "sv-reset", textContent: "Reset" });
-    reset.setAttribute("aria-label", `Reset: ${spec.name}`);
+    const word = training ? "Restore settings" : "Reset";
+    const reset = make("button", { type: "button", className: "sv-reset", textContent: word });
+    reset.setAttribute("aria-label", `${word}: ${spec.name}`);
     reset.addEventListener("click", () => {
       players.forEach((p) => p.stop());
       spec.controls.forEach((c) => controls.get(c.name).set(c.start));
@@ -270,7 +276,7 @@ export function render({ model, el, plotly }) {
     tools.append(link);
   }
   const caption = make("figcaption", {}, make("span", { textContent: spec.caption }), " ", tools);
-  if (spec.controls.length) el.append(panel);
+  if (panel.childElementCount) el.append(panel);
   el.append(problem, gallery, readout, caption);
   // JupyterLab keeps keys for itself unless the element that has the focus says otherwise.
   for (const part of el.querySelectorAll("input, button")) {

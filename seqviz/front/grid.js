@@ -2,13 +2,13 @@
 
 import { inflateSync } from "fflate";
 
-const ARRAYS = {
+export const ARRAYS = {
   uint8: Uint8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array,
   float64: Float64Array,
 };
 const MISSING = "\u00a7missing";
 
-function bytes(base64) {
+export function bytes(base64) {
   const text = atob(base64);
   const out = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);

@@ -3,6 +3,8 @@
 import { pageAddress } from "./address.js";
 import { render } from "./explorable.js";
 import { openGrid } from "./grid.js";
+import { LiveModel, trainingRow } from "./live.js";
+import { PageDriver } from "./driver.js";
 import { pageFunctions } from "./words.js";
 
 const here = document.currentScript.src;
@@ -51,6 +53,7 @@ async function mount(figure, address) {
   if (spec.source) await load(spec.source);
   const packed = spec.source ? grids.get(spec.name) : spec.packed;
   await load("plotly.min.js");
+  if (packed.starts) return mountLive(figure, spec, packed, address);
   let evaluate;
   if (packed.function) {
     const compute = pageFunctions[packed.function];
@@ -59,10 +62,27 @@ async function mount(figure, address) {
     const at = openGrid(packed);
     evaluate = (positions) => at(spec.controls.map((c) => positions[c.name]));
   }
+  show(figure, { model: new PageModel(spec, evaluate, address) });
+}
+
+function show(figure, parts) {
   figure.replaceChildren();
-  render({ model: new PageModel(spec, evaluate, address), el: figure, plotly: globalThis.Plotly });
+  render({ ...parts, el: figure, plotly: globalThis.Plotly });
   figure.style.removeProperty("--sv-height"); // it only kept the place
   figure.dataset.drawn = "true";
+}
+
+// A training figure: it stops, and gives its memory back, when it is out of sight.
+function mountLive(figure, spec, packed, address) {
+  const driver = new PageDriver(packed, spec, load, grids);
+  const facts = driver.facts(Object.fromEntries(spec.controls.map((c) => [c.name, c.start])));
+  const state = { address, facts, templates: globalThis.seqvizTemplates, continuous: false };
+  const model = new LiveModel(spec, state, driver);
+  show(figure, { model, training: trainingRow(model) });
+  const leave = () => model.leave();
+  new IntersectionObserver(([entry]) => entry.isIntersecting || leave()).observe(figure);
+  document.addEventListener("visibilitychange", () => document.hidden && leave());
+  addEventListener("pagehide", leave);
 }
 
 // A view of bertviz: a document of its own in a sandboxed frame, with the library it shares.
@@ -89,7 +109,7 @@ function start() {
   const figures = [...document.querySelectorAll("figure.sv-figure, figure.sv-frame")];
   if (!figures.length) return;
   const address = pageAddress();
-  const show = (figure) => {
+  const draw = (figure) => {
     if (figure.dataset.near) return;
     figure.dataset.near = "true";
     const mounted = figure.matches(".sv-frame") ? mountFrame(figure) : mount(figure, address);
@@ -104,11 +124,11 @@ function start() {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       near.unobserve(entry.target);
-      show(entry.target);
+      draw(entry.target);
     }
   }, { rootMargin: NEAR });
   figures.forEach((figure) => near.observe(figure));
-  addEventListener("beforeprint", () => figures.forEach(show));
+  addEventListener("beforeprint", () => figures.forEach(draw));
   address.scroll();
 }
 

@@ -1,10 +1,29 @@
 """What every model returns, and the checks at every model's door."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+_values_known: ContextVar[bool] = ContextVar("values_known", default=True)
+
+
+def values_known() -> bool:
+    """Whether the numbers inside tensors can be looked at: not while a graph is traced."""
+    return _values_known.get()
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Within it models check types and shapes alone: a graph that is traced has no numbers yet."""
+    token = _values_known.set(False)
+    try:
+        yield
+    finally:
+        _values_known.reset(token)
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ def check_tokens(tokens: Tensor, vocabulary_size: int) -> None:
             f"got {tuple(tokens.shape)}."
         )
     # A negative index would silently count from the end.
-    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocabulary_size):
+    if values_known() and tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocabulary_size):
         raise ValueError(
             f"tokens must lie between 0 and {vocabulary_size - 1}, "
             f"got values from {int(tokens.min())} to {int(tokens.max())}."

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqviz.models.gru import GRU
-from seqviz.models.output import Output, check_choice, check_sizes, check_tensor, check_tokens
+from seqviz.models.output import (
+    Output,
+    check_choice,
+    check_sizes,
+    check_tensor,
+    check_tokens,
+    values_known,
+)
 from seqviz.models.start import uniform
 
 Reading = Literal["fixed", "mean", "query", "bahdanau"]
@@ -124,7 +131,7 @@ class Seq2Seq(nn.Module):
         """
         check_tokens(source, self.vocabulary_size)
         real = source != 0
-        if not real.any(1).all():
+        if values_known() and not real.any(1).all():
             raise ValueError("Every source sentence needs at least one token that is not padding.")
         embedded = functional.embedding(source, self.embedding).unbind(1)
         directions, last = [], []

@@ -13,6 +13,7 @@ from seqviz.models.output import (
     check_sequences,
     check_sizes,
     check_tensor,
+    values_known,
 )
 
 Positions = Literal["sinusoidal", "learned", "none"]
@@ -318,25 +319,26 @@ class Transformer(nn.Module):
         if keep is not None:
             heads = self.layers[0].self_attn.heads
             check_tensor("keep", keep, (len(self.layers), heads), self.embed.dtype)
-        present = torch.ones(h.shape[:2], dtype=torch.bool, device=h.device)
-        if inputs.dtype == torch.int64:
-            present = inputs != 0
-        if not present.any(1).all():
-            raise ValueError("Every sequence must hold at least one token that is not padding.")
-        mask = ~present[:, None, None, :]  # (batch, head, query, key)
+        present = inputs != 0 if inputs.dtype == torch.int64 else None
+        mask = None
+        if present is not None:
+            if values_known() and not present.any(1).all():
+                raise ValueError("Every sequence must hold at least one token that is not padding.")
+            mask = ~present[:, None, None, :]  # (batch, head, query, key)
         if self.causal:
+            future = causal_mask(h.shape[1]).to(h.device)
             # A padded query that sees only padding would have no key left: it keeps itself.
-            mask = (mask | causal_mask(h.shape[1]).to(h.device)) & ~torch.eye(
-                h.shape[1], dtype=torch.bool, device=h.device
-            )
-        if not mask.any():
-            mask = None
+            own = torch.eye(h.shape[1], dtype=torch.bool, device=h.device)
+            mask = future if mask is None else (mask | future) & ~own
         outputs, attention = [], []
         for level, layer in enumerate(self.layers):
             h, weights = layer(h, mask, None if keep is None else keep[level])
             outputs.append(h)
             attention.append(weights)
-        mean = (h * present[..., None]).sum(1) / present.sum(1, keepdim=True)
+        if present is None:
+            mean = h.mean(1)
+        else:
+            mean = (h * present[..., None]).sum(1) / present.sum(1, keepdim=True)
         return Output(
             self.head(mean), attention=torch.stack(attention, dim=1), layers=tuple(outputs)
         )

@@ -237,11 +237,12 @@ class Dates(Task):
             prediction.flatten(0, 1), targets.flatten(), ignore_index=PADDING
         )
 
-    def score(self, prediction: Tensor, targets: Tensor) -> float:
-        """Return the share of right tokens (0 to 1); raises ValueError as `loss` does."""
+    def measure(self, prediction: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of right tokens (0 to 1), a scalar; raises ValueError as `loss` does."""
         self.loss(prediction, targets)
         real = targets != PADDING
-        return (prediction.argmax(-1) == targets)[real].double().mean().item()
+        right = real & (prediction.argmax(-1) == targets)
+        return right.sum() / real.sum().double()
 
     def _draw(self, batch_size: int, seed: int, dates: int | None, held_out: bool) -> Batch:
         source = generator(batch_size, seed)

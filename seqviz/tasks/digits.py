@@ -40,6 +40,10 @@ class Digits(Task):
         )
         return Batch(training.inputs[chosen], training.targets[chosen])
 
+    def training_part(self) -> Batch:
+        """Return everything that `batch` draws from, in the order of its random numbers."""
+        return self._parts[0]
+
     def held_out(self) -> Batch:
         """Return the images that `batch` never draws: inputs (360, 64, 1), digits (360,)."""
         return self._parts[1]

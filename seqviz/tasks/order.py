@@ -78,6 +78,10 @@ class Order(Task):
         )
         return Batch(training.inputs[chosen], training.targets[chosen])
 
+    def training_part(self) -> Batch:
+        """Return everything that `batch` draws from, in the order of its random numbers."""
+        return self._parts[0]
+
     def held_out(self) -> Batch:
         """Return everything held out, each passage directly before its swapped twin."""
         return self._parts[1]

@@ -162,11 +162,10 @@ class CopyMemory(Task):
             )
         return functional.cross_entropy(self._by_item(prediction), targets.flatten())
 
-    def score(self, prediction: Tensor, targets: Tensor) -> float:
-        """Return the share of right items (0 to 1); raises ValueError as `loss` does."""
+    def measure(self, prediction: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of right items (0 to 1), a scalar; raises ValueError as `loss` does."""
         self.loss(prediction, targets)
-        right = self._by_item(prediction).argmax(-1) == targets.flatten()
-        return right.double().mean().item()
+        return (self._by_item(prediction).argmax(-1) == targets.flatten()).double().mean()
 
     def _by_item(self, prediction: Tensor) -> Tensor:
         return prediction.reshape(-1, self.symbols)  # (batch · items, symbols)

@@ -59,15 +59,19 @@ class Task:
             return functional.cross_entropy(prediction, targets)
         return functional.mse_loss(prediction, targets)
 
-    def score(self, prediction: Tensor, targets: Tensor) -> float:
-        """Return the share of right answers (0 to 1), or the mean squared error.
+    def measure(self, prediction: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of right answers (0 to 1), or the mean squared error, a scalar.
 
-        prediction is (batch, output); raises ValueError for another shape.
+        prediction is that of `loss`, which also says what is raised.
         """
         loss = self.loss(prediction, targets)
         if self.metric == "accuracy":
-            return (prediction.argmax(-1) == targets).double().mean().item()
-        return loss.item()
+            return (prediction.argmax(-1) == targets).double().mean()
+        return loss
+
+    def score(self, prediction: Tensor, targets: Tensor) -> float:
+        """Return what `measure` does, as a float."""
+        return self.measure(prediction, targets).item()
 
     def learned(self, score: float) -> bool:
         """Say whether a score reaches the target."""

@@ -25,10 +25,13 @@ ALLOWED = {
     "trace": set(),
     "probes": {"models"},
     "training": {"tasks", "models", "probes", "trace"},
+    "step": {"tasks", "models", "probes", "training"},
+    "export": {"models"},
     "plots": {"trace"},
     "explore": {"plots"},
+    "live": {"tasks", "step", "export", "plots", "explore"},
     "verdicts": {"plots"},
-    "book": {"plots", "explore", "verdicts"},
+    "book": {"plots", "explore", "live", "verdicts"},
 }
 
 

@@ -1,0 +1,175 @@
+"""PyTorch functions as ONNX graphs, for a browser to run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.nn import functional
+
+from seqviz.models.output import tracing
+
+aten = torch.ops.aten
+
+
+def to_onnx(function: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, Tensor]) -> bytes:
+    """Trace a function of tensors with these inputs and return its graph as an ONNX file.
+
+    `function` takes the inputs in order, one argument each, and returns tensors by name, other
+    names than those of the inputs. Derivatives taken within it become part of the graph. Shapes
+    are those of `inputs`, fixed.
+    Raises ImportError where onnxscript is not installed.
+    """
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ImportError("The export needs onnxscript: pip install onnxscript.") from None
+    names: list[str] = []
+
+    def flat(*tensors: Tensor) -> tuple[Tensor, ...]:
+        outputs = function(*tensors)
+        names[:] = outputs
+        return tuple(outputs.values())
+
+    graph = trace(flat, tuple(inputs.values()))
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # of packages that are not installed and not needed
+        program = torch.onnx.export(
+            graph, tuple(inputs.values()), dynamo=True, verbose=False, optimize=False,
+            input_names=list(inputs), output_names=names,
+        )  # fmt: skip
+    return _small(program)
+
+
+def trace(function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]) -> fx.GraphModule:
+    """Record the operations of a function, derivatives included, in terms that ONNX has."""
+    from torch._decomp import core_aten_decompositions
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    table = {**core_aten_decompositions(), **DECOMPOSITIONS}
+    with tracing():
+        graph = make_fx(function, decomposition_table=table)(*inputs)
+    return simplified(graph)
+
+
+def simplified(graph: fx.GraphModule) -> fx.GraphModule:
+    """Leave out copies that copy nothing, equal operations, and operations on constants alone."""
+    from torch.fx.passes.dialect.common.cse_pass import CSEPass
+
+    known: dict[fx.Node, Tensor] = {}
+    for node in list(graph.graph.nodes):
+        if node.target in (aten.detach.default, aten.alias.default, aten.lift_fresh_copy.default):
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+        elif node.op == "get_attr":
+            known[node] = getattr(graph, node.target)
+        elif node.all_input_nodes and all(n in known for n in node.all_input_nodes):
+            value = node.target(
+                *fx.node.map_arg(node.args, known.get), **fx.node.map_arg(node.kwargs, known.get)
+            )
+            if isinstance(value, Tensor):
+                name = f"_known_{len(known)}"
+                graph.register_buffer(name, value.contiguous())
+                with graph.graph.inserting_before(node):
+                    constant = graph.graph.get_attr(name)
+                node.replace_all_uses_with(constant)
+                graph.graph.erase_node(node)
+                known[constant] = value
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return CSEPass()(graph).graph_module
+
+
+def _convolution(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, output_padding: Any, groups: int,
+) -> Tensor:  # fmt: skip
+    """A convolution over time as one matrix product of all positions of all sequences."""
+    _check_convolution(stride, padding, transposed, groups)
+    y = _columns(x, weight.shape[-1], dilation[0]) @ weight.permute(2, 1, 0).flatten(0, 1)
+    y = y if bias is None else y + bias
+    return y.unflatten(0, (len(x), -1)).transpose(1, 2)
+
+
+def _convolution_backward(
+    gradient: Tensor, x: Tensor, weight: Tensor, bias_sizes: Any, stride: Any, padding: Any,
+    dilation: Any, transposed: bool, output_padding: Any, groups: int, output_mask: Any,
+) -> tuple[Tensor | None, ...]:  # fmt: skip
+    _check_convolution(stride, padding, transposed, groups)
+    kernel, step = weight.shape[-1], dilation[0]
+    to_x = to_weight = to_bias = None
+    rows = gradient.transpose(1, 2).flatten(0, 1)  # (batch · time, output)
+    if output_mask[0]:
+        past = (kernel - 1) * step
+        seen_by = _columns(functional.pad(gradient, (past, past)), kernel, step)
+        to_x = seen_by @ weight.flip(2).permute(2, 0, 1).flatten(0, 1)
+        to_x = to_x.unflatten(0, (len(x), -1)).transpose(1, 2)
+    if output_mask[1]:
+        to_weight = _columns(x, kernel, step).T @ rows  # (kernel · input, output)
+        to_weight = to_weight.unflatten(0, (kernel, -1)).permute(2, 1, 0)
+    if output_mask[2]:
+        to_bias = rows.sum(0)
+    return to_x, to_weight, to_bias
+
+
+def _columns(x: Tensor, kernel: int, dilation: int) -> Tensor:
+    """What each output sees, (batch · time, kernel · input), of x (batch, input, time)."""
+    x, length = x.transpose(1, 2), x.shape[-1] - (kernel - 1) * dilation
+    shifted = [x[:, j * dilation : j * dilation + length] for j in range(kernel)]
+    return torch.cat(shifted, 2).flatten(0, 1)
+
+
+def _check_convolution(stride: Any, padding: Any, transposed: bool, groups: int) -> None:
+    if list(stride) != [1] or list(padding) != [0] or transposed or groups != 1:
+        raise ValueError("Only plain convolutions over time can be exported.")
+
+
+def _pieces(x: Tensor, sizes: Sequence[int], dim: int = 0) -> list[Tensor]:
+    ends = torch.tensor(sizes).cumsum(0).tolist()
+    return [aten.slice(x, dim, end - size, end) for size, end in zip(sizes, ends)]
+
+
+def _split(x: Tensor, size: int, dim: int = 0) -> list[Tensor]:
+    rest = x.shape[dim] % size
+    return _pieces(x, [size] * (x.shape[dim] // size) + ([rest] if rest else []), dim)
+
+
+def _unbind(x: Tensor, dim: int = 0) -> list[Tensor]:
+    return [aten.select(x, dim, i) for i in range(x.shape[dim])]
+
+
+# In other terms than torch's own table: what the exporter has no operation for, and lists.
+DECOMPOSITIONS = {
+    aten.convolution.default: _convolution,
+    aten.convolution_backward.default: _convolution_backward,
+    aten.split_with_sizes.default: _pieces,
+    aten.split.Tensor: _split,
+    aten.unbind.int: _unbind,
+}
+
+
+def _small(program: torch.onnx.ONNXProgram) -> bytes:
+    """The graph as bytes, without the exporter's notes, which are nine tenths of it."""
+    import onnx_ir.passes.common as passes
+
+    for one in (passes.CommonSubexpressionEliminationPass(), passes.RemoveUnusedNodesPass()):
+        one(program.model)
+    model = program.model_proto
+    kept = {value.name for value in (*model.graph.input, *model.graph.output)}
+    short = {"": ""}
+    for node in model.graph.node:
+        node.name = node.doc_string = ""
+        del node.metadata_props[:]
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                names[i] = name if name in kept else short.setdefault(name, f"v{len(short)}")
+    for constant in model.graph.initializer:
+        constant.name = short.setdefault(constant.name, f"v{len(short)}")
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
+    return model.SerializeToString()

@@ -1,0 +1,366 @@
+// A training that the reader starts, stops and steps. Someone else takes the steps, a worker on a
+// page or the kernel in a notebook; here they become pictures, buttons and a sentence.
+
+import { copy } from "./grid.js";
+import { make } from "./explorable.js";
+
+const WINDOW = 25; // steps of a running mean, as in seqviz/plots/live.py
+const COLUMNS = 120; // of a gradient map; when there are more, every second one is dropped
+const POINTS = 400; // of a line
+const SAY = 700; // milliseconds between two changes of the sentence while training goes on
+const GONE = 1e-12;
+
+const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+// power() of seqviz/plots/style.py.
+export function power(value) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "undefined" : value > 0 ? "∞" : "-∞";
+  if (value === 0 || (Math.abs(value) >= 1e-2 && Math.abs(value) < 1e4)) return String(Number(value.toPrecision(3)));
+  const [digits, exponent] = value.toExponential(1).split("e");
+  return `${digits}\u00a0×\u00a010${[...String(Number(exponent))].map((c) => SUPERSCRIPT[c]).join("")}`;
+}
+
+const rows = ({ data, dims }) => {
+  const width = dims.at(-1);
+  return Array.from({ length: dims.at(-2) }, (_, i) => data.slice(i * width, (i + 1) * width));
+};
+const log10 = (value) => (value > 0 ? Math.max(Math.log10(value), -300) : -300);
+
+// What one training has measured so far, for one of its runs.
+class Run {
+  constructor() {
+    this.values = [];
+    this.sums = [0]; // running sums of the values, for means of any window
+    this.rows = []; // [step, gradient by time]
+    this.last = {};
+    this.reached = null; // the step at which the mean first reached the target
+  }
+  mean() {
+    const count = Math.min(WINDOW, this.values.length);
+    return count ? (this.sums.at(-1) - this.sums[this.values.length - count]) / count : NaN;
+  }
+  add(value, learned) {
+    this.values.push(value);
+    this.sums.push(this.sums.at(-1) + value);
+    if (this.reached === null && this.values.length >= WINDOW && learned(this.mean())) {
+      this.reached = this.values.length;
+    }
+  }
+  line() {
+    const count = Math.max(this.values.length - WINDOW + 1, 0);
+    const every = Math.max(1, Math.ceil(count / POINTS));
+    const [x, y] = [[], []];
+    for (let i = WINDOW; i <= this.values.length; i += every) {
+      x.push(i);
+      y.push((this.sums[i] - this.sums[i - WINDOW]) / WINDOW);
+    }
+    return { x, y };
+  }
+}
+
+// Gradients by lag, relative to the last step or, for inputs, to the largest.
+function relative(gradient, ofInputs) {
+  const values = Array.from(gradient).reverse();
+  const base = ofInputs ? Math.max(...values) : values[0];
+  return values.map((value) => (base > 0 ? value / base : 0));
+}
+
+export class Training {
+  constructor(facts, steps) {
+    this.facts = facts;
+    this.runs = facts.labels.map(() => new Run());
+    this.taken = 0;
+    this.goal = steps;
+    this.every = 1; // steps from one column of a gradient map to the next
+    this.speed = 0; // steps a second
+    this.figures = facts.views.map((view) => copy(view.figure));
+    this.fillAll();
+  }
+  learned = (score) =>
+    this.facts.metric === "accuracy" ? score >= this.facts.target : score <= this.facts.target;
+  get ofInputs() { return this.facts.quantity === "input_grad_norm"; }
+
+  add({ values, rows: gradients, last, taken }) {
+    values.forEach((series, i) => series.forEach((v) => this.runs[i].add(v, this.learned)));
+    gradients?.forEach((list, i) => this.runs[i].rows.push(...list));
+    last.forEach((internals, i) => { this.runs[i].last = internals; });
+    this.taken = taken;
+    while (this.runs.some((run) => run.rows.length > COLUMNS)) {
+      this.every *= 2;
+      for (const run of this.runs) run.rows = run.rows.filter(([step]) => step % this.every === 0);
+    }
+  }
+
+  // A recorded run in place of one's own.
+  replay(runs, steps) {
+    this.add({
+      values: runs.map((run) => run.values), rows: runs.map((run) => run.rows),
+      last: runs.map((run) => run.last), taken: steps,
+    });
+  }
+
+  fill(index) {
+    const view = this.facts.views[index];
+    const figure = this.figures[index];
+    const of = view.run === null ? null : this.runs[view.run];
+    if (view.kind === "metric") {
+      this.runs.forEach((run, i) => Object.assign(figure.data[i], run.line()));
+      figure.layout.xaxis.range = [0, Math.max(100, this.taken)];
+      const highest = Math.max(...this.runs.map((run) => Math.max(...run.line().y, 0)));
+      const top = view.figure.layout.yaxis.range[1];
+      if (this.facts.metric === "mse") figure.layout.yaxis.range = [0, Math.max(top, Math.min(1.05 * highest, 4 * top))];
+    } else if (view.kind === "gradient") {
+      this.runs.forEach((run, i) => {
+        const gradient = run.last[this.facts.quantity];
+        const values = gradient ? relative(gradient.data, this.ofInputs) : [];
+        Object.assign(figure.data[i], { x: values.map((_, lag) => lag), y: values.map(log10) });
+      });
+    } else if (view.kind === "gradient map") {
+      const columns = of.rows.map(([, gradient]) => relative(gradient, this.ofInputs).map((v) => Math.log10(Math.max(v, GONE))));
+      const lags = columns[0]?.map((_, lag) => lag) ?? [];
+      Object.assign(figure.data[0], {
+        x: of.rows.map(([step]) => step), y: lags, z: lags.map((lag) => columns.map((c) => c[lag])),
+      });
+    } else if (of.last[view.quantity]) {
+      const map = of.last[view.quantity];
+      figure.data[0].z = view.kind === "gates" ? transposed(rows(map)) : meanOfHeads(map);
+    } else {
+      figure.data[0].z = [];
+    }
+  }
+
+  // What the pictures show, in words. The longest lag is what vanishes first.
+  say() {
+    const { facts, runs } = this;
+    const name = facts.metric === "mse" ? "mean squared error" : "accuracy";
+    const views = new Set(facts.views.map((v) => v.kind));
+    const sentences = [];
+    if (!this.taken) {
+      sentences.push(`Press Train. Knowing nothing gives ${facts.metric === "mse" ? "a mean squared error" : "an accuracy"} of ${power(facts.chance)}; from ${power(facts.target)} the task counts as learned.`);
+    } else {
+      const each = runs.map((run, i) => `${facts.labels[i]} ${run.mean().toFixed(3)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
+      sentences.push(`After ${this.taken} steps the ${name} is: ${each.join(", ")}.`);
+    }
+    if (views.has("gradient") || views.has("gradient map")) {
+      const each = runs.map((run, i) => {
+        const gradient = run.last[facts.quantity];
+        return gradient && `${facts.labels[i]} ${power(relative(gradient.data, this.ofInputs).at(-1))}`;
+      }).filter(Boolean);
+      const lag = (runs[0].last[facts.quantity]?.data.length ?? 1) - 1;
+      if (each.length) sentences.push(`${lag} steps back the gradient, relative to the ${this.ofInputs ? "largest" : "last"}, is: ${each.join(", ")}.`);
+    }
+    this.figures[0].layout.meta = { description: sentences.join(" ") };
+  }
+  fillAll() {
+    this.figures.forEach((_, i) => this.fill(i));
+    this.say();
+  }
+
+  progress(i) {
+    const { chance, target } = this.facts;
+    const way = (this.runs[i].mean() - chance) / (target - chance);
+    return Number.isFinite(way) ? Math.min(Math.max(way, 0), 1) : 0;
+  }
+}
+
+const transposed = (map) => Array.from({ length: map[0].length }, (_, unit) => map.map((row) => row[unit]));
+function meanOfHeads({ data, dims }) {
+  const [heads, queries, keys] = dims;
+  return Array.from({ length: queries }, (_, q) => Float32Array.from({ length: keys }, (_, k) => {
+    let sum = 0;
+    for (let h = 0; h < heads; h++) sum += data[(h * queries + q) * keys + k];
+    return sum / heads;
+  }));
+}
+
+// The row of buttons, with the state of the training beside it.
+export function trainingRow(live) {
+  const { spec } = live;
+  const button = (word, press) => {
+    const made = make("button", { type: "button", textContent: word });
+    made.setAttribute("aria-label", `${word}: ${spec.name}`);
+    made.addEventListener("click", press);
+    return made;
+  };
+  const train = button("Train", () => live.toggle());
+  train.className = "sv-train";
+  const step = button("Step", () => live.step());
+  const reset = button("Reset", () => live.reset());
+  const status = make("span", { className: "sv-status" });
+  const ways = make("div", { className: "sv-ways" });
+  const element = make("div", { className: "sv-control sv-training" },
+    make("div", { className: "sv-row" }, train, step, reset, status), ways);
+  const bars = [];
+  const show = () => {
+    const { training, running, busy } = live;
+    const word = busy ? "Loading" : running ? "Pause" : "Train";
+    if (train.textContent !== word) {
+      train.textContent = word;
+      train.setAttribute("aria-label", `${word}: ${spec.name}`);
+    }
+    train.setAttribute("aria-busy", String(busy));
+    const speed = running && training.speed ? `, ${training.speed.toFixed(0)} steps/s` : "";
+    status.textContent = `step ${training.taken}${speed}`;
+    while (bars.length < training.runs.length) {
+      const bar = make("progress", { max: 1 });
+      const text = make("span", {});
+      const label = make("label", {}, text, bar);
+      bars.push({ bar, text, label });
+      ways.append(label);
+    }
+    bars.forEach(({ bar, text, label }, i) => {
+      label.hidden = i >= training.runs.length;
+      if (label.hidden) return;
+      const way = training.progress(i);
+      bar.value = way;
+      const { reached } = training.runs[i];
+      text.textContent = `${training.facts.labels[i]}: ${reached === null ? `${(100 * way).toFixed(0)} % of the way` : `learned at step ${reached}`}`;
+    });
+  };
+  live.show = show;
+  show();
+  return element;
+}
+
+// The `model` that explorable.js draws from: figures that come by themselves while training goes on.
+// `driver` takes the steps: { facts(positions), start(positions, training), run(request),
+// rate(positions), release(), failed(error, training) → sentence }.
+export class LiveModel {
+  constructor(spec, state, driver) {
+    Object.assign(this, { spec, driver, listeners: [], show: () => {} });
+    this.positions = Object.fromEntries(spec.controls.map((c) => [c.name, c.start]));
+    this.running = false;
+    this.busy = false; // while the engine loads
+    this.started = false; // whether the driver holds this training
+    this.state = { spec, ...state };
+    this.training = new Training(state.facts, spec.steps);
+    this.state.answer = { number: 0, figures: this.training.figures, error: "" };
+  }
+  get(key) { return this.state[key]; }
+  set(key, value) { this.state[key] = value; }
+  on(event, call) { if (event === "change:answer") this.listeners.push(call); }
+  off(_event, call) { this.listeners = this.listeners.filter((one) => one !== call); }
+
+  emit({ only, error = "" } = {}) {
+    const number = this.state.request?.number ?? 0;
+    const { figures } = this.training;
+    this.state.answer = { number, figures, error, only, running: this.running };
+    this.listeners.forEach((call) => call());
+    this.show();
+  }
+
+  // A control was moved. The learning rate acts on what goes on; all others begin anew.
+  save_changes() {
+    const { positions } = this.state.request;
+    const before = this.positions;
+    this.positions = positions;
+    const anew = (name) => name !== "learning_rate" && positions[name] !== before[name];
+    if (Object.keys(positions).some(anew)) this.reset();
+    else this.emit({ only: [] });
+  }
+
+  async reset() {
+    const wasRunning = this.running;
+    this.running = this.started = false;
+    try {
+      const facts = await this.driver.facts(this.positions);
+      this.training = new Training(facts, this.spec.steps);
+      this.emit();
+    } catch (error) {
+      this.emit({ error: error.message });
+      return;
+    }
+    if (wasRunning) await this.toggle();
+  }
+
+  toggle() {
+    if (this.busy) return undefined;
+    if (this.running) return this.pause();
+    const { training } = this;
+    while (training.taken >= training.goal) training.goal += this.spec.steps;
+    this.running = true;
+    return this.go(() => this.running, training.goal);
+  }
+  step() {
+    if (this.busy) return undefined;
+    if (this.running) return this.pause();
+    return this.go(() => false, this.training.taken + 1);
+  }
+  pause() {
+    this.running = false;
+    this.show();
+  }
+
+  // Two requests are under way at any time, so that the engine need not wait for a drawing.
+  async go(more, until) {
+    const { training } = this;
+    const here = () => training === this.training;
+    const ask = () => this.driver.run({ until, rate: this.driver.rate(this.positions), every: training.every });
+    const line = [];
+    try {
+      await this.ready(training);
+      if (!here()) return;
+      this.draw(training);
+      let [began, from] = [performance.now(), training.taken];
+      do {
+        while (line.length < (more() ? 2 : 1)) line.push(ask());
+        const answer = await line.shift();
+        if (!here()) return;
+        training.add(answer);
+        this.dirty = true;
+        const seconds = (performance.now() - began) / 1000;
+        if (seconds > 0.5) {
+          training.speed = (training.taken - from) / seconds;
+          [began, from] = [performance.now(), training.taken];
+        }
+      } while (more() && training.taken < until);
+      for (const answer of await Promise.all(line)) if (here()) training.add(answer);
+      if (!here()) return;
+      this.running = false;
+      training.fillAll();
+      this.emit();
+    } catch (error) {
+      if (!here()) return;
+      this.running = this.started = false;
+      const sentence = this.driver.failed(error, training);
+      training.fillAll();
+      this.emit({ error: sentence });
+    }
+  }
+  async ready(training) {
+    if (this.started) return;
+    this.busy = true;
+    this.show();
+    try {
+      await this.driver.start(this.positions, training);
+      this.started = true;
+    } finally {
+      this.busy = false;
+      this.show();
+    }
+  }
+
+  // One picture a frame: each is small work, and the page stays smooth.
+  draw(training, turn = 0, said = 0) {
+    if (!this.running || training !== this.training) return;
+    if (this.dirty) {
+      const index = turn++ % training.figures.length;
+      const now = performance.now();
+      if (now - said > SAY) {
+        training.say();
+        said = now;
+      }
+      training.fill(index);
+      this.emit({ only: [index] });
+      this.dirty = index !== training.figures.length - 1;
+    }
+    requestAnimationFrame(() => this.draw(training, turn, said));
+  }
+
+  // Out of sight, or the page is left: stop, and give the memory back.
+  async leave() {
+    this.pause();
+    if (!this.started) return;
+    this.started = false;
+    await this.driver.release();
+  }
+}

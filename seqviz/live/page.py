@@ -1,0 +1,146 @@
+"""What a page needs to train: starts, exported steps, generators of batches, a recorded run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqviz.explore.grid import GridError, points
+from seqviz.export import to_onnx
+from seqviz.live.race import Race, internals, value
+from seqviz.step import TrainingStep
+from seqviz.tasks import Adding, CopyMemory, FirstToken, Task
+
+if TYPE_CHECKING:
+    from seqviz.live.live import Live
+
+COLUMNS = 120  # of a recorded gradient map
+
+
+def pack(live: Live) -> dict:
+    """Everything a page needs to train, as one JSON-ready record; raises `GridError`.
+
+    Parameters that several starts share are stored once, and so are the steps of models that
+    differ in nothing but the numbers of their parameters.
+    """
+    axes = {name: c for name, c in live.controls.items() if name != "learning_rate"}
+    graphs: dict[tuple, str] = {}
+    files: dict[str, dict] = {}
+    blobs: dict[str, str] = {}
+    tasks: dict[str, int] = {}
+    feeds, facts, starts = [], [], []
+    for point in points(axes):
+        race = live.race(**point)
+        key = repr((race.task, list(race.models)))
+        if key not in tasks:
+            tasks[key] = len(feeds)
+            feeds.append(feed(race.task))
+            facts.append(race.facts())
+        runs = []
+        for label, step in race.steps.items():
+            signature = _signature(step)
+            if signature not in graphs:
+                text = _deflated(exported(step, race))
+                graphs[signature] = f"step-{_digest(text.encode())}"
+                files[graphs[signature]] = {"deflated": text}
+            pieces = [p.detach().float().numpy().tobytes() for p in race.models[label].parameters()]
+            blobs |= {_digest(raw): base64.b64encode(raw).decode("ascii") for raw in pieces}
+            runs.append({
+                "graph": graphs[signature], "start": [_digest(raw) for raw in pieces],
+                "size": len(step.start()),
+            })  # fmt: skip
+        starts.append({"task": tasks[key], "runs": runs, "seed": race.seed})
+    return {
+        "starts": starts, "axes": list(axes), "sizes": [len(c.values) for c in axes.values()],
+        "feeds": feeds, "facts": facts, "blobs": blobs, "graphs": files,
+        "batch_size": live.settings["batch_size"], "recorded": _recorded(live),
+        "figures": [v["figure"] for v in facts[0]["views"]],
+    }  # fmt: skip
+
+
+def feed(task: Task) -> dict:
+    """How a page draws this task's batches: the name of its generator, or rows to choose from.
+
+    Raises GridError for a task whose batches a page cannot draw.
+    """
+    if isinstance(task, (Adding, FirstToken, CopyMemory)):
+        return {"kind": task.name, **vars(task)}
+    if not hasattr(task, "training_part"):
+        raise GridError(
+            f"A page draws the batches of Adding, CopyMemory, FirstToken and of tasks with a "
+            f"training_part, not of {type(task).__name__}."
+        )
+    batch = task.training_part()
+    return {"kind": "rows", "inputs": _array(batch.inputs), "targets": _array(batch.targets)}
+
+
+def exported(step: TrainingStep, race: Race) -> bytes:
+    """The step as an ONNX file, for batches of the race's size."""
+    batch = race.batch()
+    rate = torch.tensor(race.rate)
+    names = ("state", "inputs", "targets", "learning_rate")
+    return to_onnx(step, dict(zip(names, (step.start(), batch.inputs, batch.targets, rate))))
+
+
+def _signature(step: TrainingStep) -> tuple:
+    """What decides the graph of a step: all but the numbers of the parameters."""
+    modules = tuple(
+        (name, type(module).__qualname__, repr(sorted(
+            (key, entry) for key, entry in vars(module).items()
+            if isinstance(entry, (int, float, str, tuple, type(None))) and key != "training"
+        )))
+        for name, module in step.model.named_modules()
+    )  # fmt: skip
+    buffers = tuple((name, b.numpy().tobytes()) for name, b in step.model.named_buffers())
+    return (
+        repr(step.task), tuple(step.shapes.items()), modules, buffers, step.optimizer, step.clip,
+        step.record,
+    )  # fmt: skip
+
+
+def _recorded(live: Live) -> dict:
+    """The run at the start of the controls, for a device that cannot train."""
+    race = live.race()
+    every = -(-live.steps // COLUMNS)
+    values: list[list[Tensor]] = [[] for _ in race.models]
+    rows: list[list[Tensor]] = [[] for _ in race.models]
+    last: list[dict[str, Tensor]] = []
+    for step in range(live.steps):
+        last = race.take()
+        for run, measured in enumerate(last):
+            values[run].append(value(measured))
+            if step % every == 0 and race.quantity in measured:
+                rows[run].append(measured[race.quantity])
+    runs = [
+        {"value": _array(torch.stack(values[run])),
+         "rows": _array(torch.stack(rows[run])) if rows[run] else None,
+         "last": {name: _array(tensor) for name, tensor in internals(measured).items()}}
+        for run, measured in enumerate(last)
+    ]  # fmt: skip
+    return {"steps": live.steps, "every": every, "runs": runs}
+
+
+def _array(tensor: Tensor) -> dict:
+    """A tensor as text: its numbers deflated, their type and the shape."""
+    values = tensor.detach().numpy()
+    wide = values.dtype == np.int64
+    values = values.astype(np.int32 if wide else np.float32)
+    return {
+        "deflated": _deflated(values.tobytes()), "dtype": str(values.dtype),
+        "shape": list(values.shape), "wide": wide,  # the page makes them 64 bits wide again
+    }  # fmt: skip
+
+
+def _deflated(raw: bytes) -> str:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return base64.b64encode(packer.compress(raw) + packer.flush()).decode("ascii")
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()[:12]
