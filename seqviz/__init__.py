@@ -14,6 +14,7 @@ from seqviz.explore import (
     model_view,
 )
 from seqviz.plots.style import describe
+from seqviz.recordings import recording
 from seqviz.trace import Trace
 from seqviz.training import Step, evaluate, steps, train
 from seqviz.verdicts import Check, Claim, Verdict, claims_table, verdict
@@ -21,5 +22,5 @@ from seqviz.verdicts import Check, Claim, Verdict, claims_table, verdict
 __all__ = [
     "Check", "Choice", "Claim", "Explorable", "Frame", "GridError", "Slider", "Step", "Text",
     "Toggle", "Trace", "Verdict", "claims_table", "describe", "evaluate", "explore", "head_view",
-    "model_view", "models", "plots", "probes", "steps", "tasks", "train", "verdict",
+    "model_view", "models", "plots", "probes", "recording", "steps", "tasks", "train", "verdict",
 ]  # fmt: skip

@@ -23,11 +23,12 @@ ALLOWED = {
     "tasks": set(),
     "models": set(),
     "trace": set(),
+    "recordings": {"trace"},
     "probes": {"models"},
     "training": {"tasks", "models", "probes", "trace"},
     "plots": {"trace"},
     "explore": {"plots"},
-    "verdicts": {"plots"},
+    "verdicts": {"plots", "recordings"},
     "book": {"plots", "explore", "verdicts"},
 }
 
