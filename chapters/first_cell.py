@@ -17,17 +17,20 @@ import importlib.util
 if importlib.util.find_spec("seqviz") is None:
     home = "{home}"
     wheel = "{wheel}"
-    %pip install --quiet {{home}}/releases/download/v{version}/{{wheel}}"""
+    %pip install --quiet {{home}}/releases/download/v{version}/{{wheel}}
+    %pip install --quiet --no-deps {bertviz}"""  # what it declares besides weighs 200 MB
 
 
 def first_cell() -> str:
-    """The cell: it installs the wheel of this version from the releases of the repository."""
+    """The cell: it installs the wheel of this version from the releases, and bertviz."""
     config = yaml.safe_load((FOLDER.parent / "_config.yml").read_text(encoding="utf-8"))
     text = (FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
     name, version = project["name"].replace("-", "_"), project["version"]
+    wheel = f"{name}-{version}-py3-none-any.whl"
+    (bertviz,) = (t for t in project["optional-dependencies"]["attention"] if "bertviz" in t)
     home = config["repository"]["url"].rstrip("/")
-    return CELL.format(home=home, version=version, wheel=f"{name}-{version}-py3-none-any.whl")
+    return CELL.format(home=home, wheel=wheel, version=version, bertviz=bertviz)
 
 
 def write(path: Path) -> None:
