@@ -11,6 +11,7 @@ import venv
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import distribution
 from pathlib import Path
 
 import nbformat
@@ -138,23 +139,36 @@ def releases(wheel, tmp_path):
         server.shutdown()
 
 
-@pytest.mark.parametrize("name", ["opening", "transformer"])
-def test_a_chapter_alone_in_a_folder_installs_the_library_and_runs(releases, run, tmp_path, name):
-    address, asked = releases
-    # All that is installed here, but for the library.
-    (tmp_path / "packages").mkdir()
+@pytest.fixture
+def packages(tmp_path):
+    """All that is installed here, but for the library and bertviz; the latter as a wheel again."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
     for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for path in Path(folder).iterdir():
-            if "seqviz" not in path.name:
-                (tmp_path / "packages" / path.name).symlink_to(path)
+            if "seqviz" not in path.name and "bertviz" not in path.name:
+                (packages / path.name).symlink_to(path)
+    bertviz = distribution("bertviz")
+    with zipfile.ZipFile(tmp_path / f"bertviz-{bertviz.version}-py3-none-any.whl", "w") as archive:
+        for file in bertviz.files:
+            if "__pycache__" not in file.parts:
+                archive.write(file.locate(), file.as_posix())
+    return packages
+
+
+@pytest.mark.parametrize("name", ["opening", "transformer"])
+def test_a_chapter_alone_in_a_folder_installs_the_library_and_runs(
+    releases, packages, run, tmp_path, name
+):
+    address, asked = releases
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     text = (ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8")
     assert text.count(config["repository"]["url"]) == 1
     notebook = nbformat.reads(text.replace(config["repository"]["url"], address), as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell("print(sv.__file__)"))
     client = run(
-        notebook, [tmp_path / "packages"], PIP_NO_INDEX="1", NO_PROXY="127.0.0.1",
-        PATH=os.defpath,
+        notebook, [packages], PATH=os.defpath, NO_PROXY="127.0.0.1",
+        PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path),
     )  # fmt: skip
     assert asked and str(tmp_path / "empty") in notebook.cells[-1].outputs[0]["text"]
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
