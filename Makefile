@@ -12,7 +12,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export OMP_WAIT_POLICY := PASSIVE
 export PYTHONUTF8 := 1
 
-.PHONY: book serve lab test bench front wheel binder clean help
+.PHONY: book serve lab test bench front wheel binder cells clean help
 
 help:
 	@echo "make book    build the site into $(SITE)"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   measure the limits and write benchmarks/results.md"
 	@echo "make wheel   build the library as a wheel, front-end files inside, into dist"
 	@echo "make binder  install what Binder installs and run every chapter there"
+	@echo "make cells   write the first cell of each chapter, after a new address or version"
 	@echo "make clean   remove what was built"
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -76,6 +77,9 @@ wheel: $(VENV)/installed $(FRONT)
 
 binder:
 	@$(PYTHON) tests/binder/run.py
+
+cells: $(VENV)/installed
+	@$(PY) chapters/first_cell.py
 
 clean:
 	rm -rf _build dist seqviz/static node_modules $(VENV)

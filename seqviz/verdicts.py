@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seqviz.plots.style import power
+from seqviz.recordings import recorded_file
 
 VERDICT_MIME = "application/vnd.seqviz.verdict+json"
 LEVELS = ("holds", "holds with conditions", "does not hold")
@@ -146,10 +147,10 @@ class Claim:
         return f'<td data-claim="{html.escape(name)}">{content}</td>'
 
 
-def claims_table(path: str | Path) -> _Table:
-    """The table of the claims in a JSON file; in the built book each row shows its verdict."""
+def claims_table(path: str | Path | None = None) -> _Table:
+    """The table of the book's claims, or of those in a JSON file; the built book adds verdicts."""
     rows = []
-    for entry in json.loads(Path(path).read_text(encoding="utf-8")):
+    for entry in json.loads(Path(path or recorded_file("claims.json")).read_text(encoding="utf-8")):
         claim = Claim(**entry)
         chapter = html.escape(claim.chapter)
         if claim.link:

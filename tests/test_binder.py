@@ -25,7 +25,7 @@ DECLARED = {canonicalize_name(Requirement(t).name) for t in PIP if not t.startsw
 def imported(path):
     """The packages that the code of a notebook imports, those of Python and the library aside."""
     code = [c for c in json.loads(path.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
-    for cell in code:
+    for cell in code[1:]:  # the first installs the library where it is missing
         for node in ast.walk(ast.parse("".join(cell["source"]))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chapters.first_cell import first_cell
 from seqviz.explore.explorable import BOOK_VARIABLE
 
 FOLDER = Path(__file__).parents[1] / "chapters"
@@ -23,7 +24,9 @@ def chapter(path):
 
 
 def cells(path, kind):
-    return [cell for cell in chapter(path)["cells"] if cell["cell_type"] == kind]
+    """The cells of a kind, but for the first of code, which has a test of its own."""
+    own = [c for c in chapter(path)["cells"] if c["id"] != f"{path.stem}-install"]
+    return [cell for cell in own if cell["cell_type"] == kind]
 
 
 def source(cell):
@@ -51,7 +54,7 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 @every_chapter
 def test_nothing_that_was_run_is_committed(path):
-    for cell in cells(path, "code"):
+    for cell in [c for c in chapter(path)["cells"] if c["cell_type"] == "code"]:
         assert cell["outputs"] == [] and cell["execution_count"] is None, source(cell)[:60]
     assert "widgets" not in chapter(path)["metadata"]
 
@@ -63,9 +66,27 @@ def test_a_chapter_runs_on_the_readers_own_python(path):
 
 
 @every_chapter
-def test_a_cell_shows_one_idea(path):
+def test_the_first_cell_installs_the_library_where_it_is_missing(path):
+    first = next(c for c in chapter(path)["cells"] if c["cell_type"] == "code")
+    there = (first["id"], tags(first), source(first))
+    # Its source is one for all, so that pages leave it out and no test need read it again.
+    assert there == (f"{path.stem}-install", ["remove-cell"], first_cell()), (
+        "The first cell has not the address of _config.yml and the version of pyproject.toml: "
+        "run `make cells`."
+    )
+
+
+@every_chapter
+def test_a_chapter_stands_alone(path):
     for cell in cells(path, "code"):
-        lines = source(cell).splitlines()
+        named = re.search(r"\.\./|\.npz|\.json|\bopen\(", source(cell))
+        assert not named, f"A file beside a chapter is not there in Colab: {source(cell)}"
+
+
+@every_chapter
+def test_a_cell_shows_one_idea(path):
+    for cell in [first_cell(), *map(source, cells(path, "code"))]:
+        lines = cell.splitlines()
         assert len(lines) <= LINES, f"{len(lines)} lines: {lines[0]}"
         assert not [line for line in lines if len(line) > WIDTH], f"a long line: {lines[0]}"
 

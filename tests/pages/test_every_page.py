@@ -158,6 +158,8 @@ CHAPTERS = [p for p in pages() if (ROOT / p).with_suffix(".ipynb").is_file()]
 def test_a_chapter_can_be_launched(page):
     book = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
     repository = urlsplit(book["url"]).path.strip("/")
-    wanted = f"https://mybinder.org/v2/gh/{repository}/{book['branch']}?urlpath=lab/tree/"
+    binder = f"https://mybinder.org/v2/gh/{repository}/{book['branch']}?urlpath=lab/tree/"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/{book['branch']}/"
     links = [unquote(link) for link in Elements(source(page)).links]
-    assert wanted + page.replace(".html", ".ipynb") in links
+    for wanted in (binder, colab):
+        assert wanted + page.replace(".html", ".ipynb") in links

@@ -1,6 +1,8 @@
 import base64
 import json
 import math
+import sys
+import types
 
 import numpy as np
 import plotly.graph_objects as go
@@ -454,6 +456,18 @@ def test_without_the_build_it_is_a_live_widget(live, monkeypatch):
     bundle = all_controls()._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "application/vnd.jupyter.widget-view+json" in data and EXPLORABLE_MIME not in data
+
+
+def test_in_colab_a_figure_asks_for_the_manager_that_can_show_it(live, monkeypatch):
+    # By this module anywidget knows Colab, whose own manager shows no widgets but Jupyter's.
+    colab = types.ModuleType("google.colab.output")
+    colab._widgets = types.SimpleNamespace(_installed_url=None)
+    colab.enable_custom_widget_manager = lambda: setattr(colab._widgets, "_installed_url", "a.js")
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    monkeypatch.delenv(BOOK_VARIABLE, raising=False)
+    _, metadata = all_controls()._repr_mimebundle_()
+    manager = metadata["application/vnd.jupyter.widget-view+json"]["colab"]
+    assert manager == {"custom_widget_manager": {"url": "a.js"}}
 
 
 def test_a_widget_without_its_front_end_says_what_to_run(monkeypatch, tmp_path):

@@ -23,6 +23,7 @@ ALLOWED = {
     "tasks": set(),
     "models": set(),
     "trace": set(),
+    "recordings": {"trace"},
     "probes": {"models"},
     "training": {"tasks", "models", "probes", "trace"},
     "step": {"tasks", "models", "probes", "training"},
@@ -30,7 +31,7 @@ ALLOWED = {
     "plots": {"trace"},
     "explore": {"plots"},
     "live": {"tasks", "step", "export", "plots", "explore"},
-    "verdicts": {"plots"},
+    "verdicts": {"plots", "recordings"},
     "book": {"plots", "explore", "live", "verdicts"},
 }
 
