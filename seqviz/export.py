@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import warnings
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +48,12 @@ def to_onnx(function: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, 
     return _small(program)
 
 
+def deflated(raw: bytes) -> str:
+    """Bytes as a text that a page can carry: deflated, in base64."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return base64.b64encode(packer.compress(raw) + packer.flush()).decode("ascii")
+
+
 def trace(function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]) -> fx.GraphModule:
     """Record the operations of a function, derivatives included, in terms that ONNX has."""
     from torch._decomp import core_aten_decompositions
@@ -62,12 +70,22 @@ def simplified(graph: fx.GraphModule) -> fx.GraphModule:
     from torch.fx.passes.dialect.common.cse_pass import CSEPass
 
     known: dict[fx.Node, Tensor] = {}
+    first: dict[tuple, fx.Node] = {}  # where each constant stands first: one is enough
+
+    def keep(node: fx.Node, value: Tensor) -> None:
+        key = (value.dtype, value.shape, value.contiguous().numpy().tobytes())
+        same = first.setdefault(key, node)
+        if same is not node:
+            node.replace_all_uses_with(same)
+            graph.graph.erase_node(node)
+        known[same] = value
+
     for node in list(graph.graph.nodes):
         if node.target in (aten.detach.default, aten.alias.default, aten.lift_fresh_copy.default):
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
         elif node.op == "get_attr":
-            known[node] = getattr(graph, node.target)
+            keep(node, getattr(graph, node.target).detach())
         elif node.all_input_nodes and all(n in known for n in node.all_input_nodes):
             value = node.target(
                 *fx.node.map_arg(node.args, known.get), **fx.node.map_arg(node.kwargs, known.get)
@@ -79,7 +97,7 @@ def simplified(graph: fx.GraphModule) -> fx.GraphModule:
                     constant = graph.graph.get_attr(name)
                 node.replace_all_uses_with(constant)
                 graph.graph.erase_node(node)
-                known[constant] = value
+                keep(constant, value)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return CSEPass()(graph).graph_module

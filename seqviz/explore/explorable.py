@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from seqviz.explore import controls as _controls
 from seqviz.explore.grid import as_figures, figure_json, pack, plain
+from seqviz.typed import PageFunction
 
 EXPLORABLE_MIME = "application/vnd.seqviz.explorable+json"
 BOOK_VARIABLE = "SEQVIZ_BOOK"  # set while the book is built: figures are then packed for a page
@@ -33,7 +34,7 @@ class Explorable:
         controls: Mapping[str, _controls.Control],
         name: str,
         caption: str,
-        page_function: str | None = None,
+        page_function: str | PageFunction | None = None,
     ) -> None:
         self.figure_for = figure_for
         self.controls = dict(controls)
@@ -72,7 +73,11 @@ class Explorable:
         if self.page_function is None:
             return pack(self.figure_for, self.controls)
         start = self.figures(**{key: control.start for key, control in self.controls.items()})
-        return {"figures": plain([figure_json(f) for f in start]), "function": self.page_function}
+        figures = plain([figure_json(f) for f in start])
+        if isinstance(self.page_function, str):
+            return {"figures": figures, "function": self.page_function}
+        (text,) = (c.start for c in self.controls.values() if isinstance(c, _controls.Text))
+        return {"figures": figures, **self.page_function.packed(text)}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         text = f"{self.name}: {self.caption}"
@@ -88,7 +93,7 @@ def explore(
     *,
     name: str,
     caption: str,
-    page_function: str | None = None,
+    page_function: str | PageFunction | None = None,
     **controls: _controls.Control,
 ) -> Explorable:
     """Make a figure interactive: `figure_for` takes one argument for each control.
@@ -98,8 +103,9 @@ def explore(
     hyphens) is the figure's address on its page, `caption` is the text below it. In a kernel
     each move calls the function; in the book's build the whole grid is computed once and the
     page draws from it. A figure with a `Text` control names the `page_function` of the front end
-    that stands in for the kernel on a page. Raises `ValueError` or `TypeError` in one sentence
-    for anything else.
+    that stands in for the kernel on a page; a `PageFunction` also exports the PyTorch function
+    that reads the text of its one `Text` control. Raises `ValueError` or `TypeError` in one
+    sentence for anything else.
     """
     check_name_and_caption(name, caption)
     for key, control in controls.items():
@@ -118,9 +124,16 @@ def explore(
             f"not {type(figure_for).__name__}."
         )
     check_arguments(figure_for, controls)
-    has_text = any(isinstance(c, _controls.Text) for c in controls.values())
-    if has_text and page_function is None:
+    texts = [c for c in controls.values() if isinstance(c, _controls.Text)]
+    if texts and page_function is None:
         raise ValueError("A figure with a Text control needs page_function, for pages.")
+    if isinstance(page_function, PageFunction) and len(texts) != 1:
+        raise ValueError(f"A PageFunction reads one Text control, but there are {len(texts)}.")
+    if not isinstance(page_function, (str, PageFunction, type(None))):
+        raise TypeError(
+            "page_function must be a PageFunction or the name of a function of the front end, "
+            f"not {type(page_function).__name__}."
+        )
     return Explorable(figure_for, controls, name, caption, page_function)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqviz.explore.grid import GridError, points
-from seqviz.export import to_onnx
+from seqviz.export import deflated, to_onnx
 from seqviz.live.race import Race, internals, value
 from seqviz.step import TrainingStep
 from seqviz.tasks import Adding, CopyMemory, FirstToken, Task
@@ -46,7 +45,7 @@ def pack(live: Live) -> dict:
         for label, step in race.steps.items():
             signature = _signature(step)
             if signature not in graphs:
-                text = _deflated(exported(step, race))
+                text = deflated(exported(step, race))
                 graphs[signature] = f"step-{_digest(text.encode())}"
                 files[graphs[signature]] = {"deflated": text}
             pieces = [p.detach().float().numpy().tobytes() for p in race.models[label].parameters()]
@@ -132,14 +131,9 @@ def _array(tensor: Tensor) -> dict:
     wide = values.dtype == np.int64
     values = values.astype(np.int32 if wide else np.float32)
     return {
-        "deflated": _deflated(values.tobytes()), "dtype": str(values.dtype),
+        "deflated": deflated(values.tobytes()), "dtype": str(values.dtype),
         "shape": list(values.shape), "wide": wide,  # the page makes them 64 bits wide again
     }  # fmt: skip
-
-
-def _deflated(raw: bytes) -> str:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return base64.b64encode(packer.compress(raw) + packer.flush()).decode("ascii")
 
 
 def _digest(raw: bytes) -> str:
