@@ -22,8 +22,8 @@ from seqviz.typed import PageFunction
 from seqviz.verdicts import Check, Claim, Verdict, claims_table, verdict
 
 __all__ = [
-    "Check", "Choice", "Claim", "Explorable", "Frame", "GridError", "Live", "PageFunction", "Slider",
-    "Step", "Text", "Toggle", "Trace", "Verdict", "claims_table", "describe", "evaluate", "explore",
-    "head_view", "model_view", "models", "plots", "probes", "recording", "steps", "tasks", "train",
-    "train_live", "verdict",
+    "Check", "Choice", "Claim", "Explorable", "Frame", "GridError", "Live", "PageFunction",
+    "Slider", "Step", "Text", "Toggle", "Trace", "Verdict", "claims_table", "describe", "evaluate",
+    "explore", "head_view", "model_view", "models", "plots", "probes", "recording", "steps",
+    "tasks", "train", "train_live", "verdict",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ class Reading:
 
 
 class PageFunction:
-    """A function of typed words for `explore(…, page_function=…)`, exported from PyTorch for a page.
+    """A function of typed words for `explore(…, page_function=…)`, exported for a page.
 
     `name` is the function of the front end that draws its results: the tested twin of a function of
     `seqviz.plots`. `function` takes tokens (1, length) int64, padded with 0 at the left, and
@@ -112,6 +112,7 @@ class PageFunction:
 
         Raises ImportError where onnxscript is not installed.
         """
+
         def flat(tokens: Tensor) -> Mapping[str, Tensor]:
             with torch.no_grad():
                 return self.function(tokens)

@@ -3,6 +3,7 @@
 
 import { draw, onAppearance } from "./figure.js";
 
+const SLOW = 400; // milliseconds after which the reader is told what takes so long
 const SWEEP = 4000; // milliseconds a sweep of a whole slider takes
 export const LOST = "The kernel has stopped or restarted: run this cell again.";
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -154,6 +155,7 @@ export function render({ model, el, plotly, training }) {
   let waiting = null; // the request that has no answer yet
   let lost = false; // whether the kernel may be gone
   let figures = model.get("answer").figures;
+  let late = null; // the timer that says why an answer takes long
 
   const panel = make("div", { className: "sv-controls" });
   const plots = [];
@@ -182,6 +184,9 @@ export function render({ model, el, plotly, training }) {
       plots[i].setAttribute("aria-label", description || spec.caption);
       draw(plotly, plots[i], figure, templates);
     });
+    say();
+  }
+  function say() {
     // What changes many times a second is not read aloud before it stops.
     readout.setAttribute("aria-live", model.get("answer").running ? "off" : "polite");
     const said = figures.map((f) => f.layout?.meta?.description ?? "").filter(Boolean).join(" ");
@@ -194,8 +199,15 @@ export function render({ model, el, plotly, training }) {
     if (waiting !== null) return;
     number = (model.get("request")?.number ?? 0) + 1; // two views of one model count together
     waiting = JSON.stringify(positions());
+    el.setAttribute("aria-busy", "true");
+    clearTimeout(late);
+    late = model.get("slow") && setTimeout(() => { readout.textContent = model.get("slow"); }, SLOW);
     model.set("request", { number, positions: positions() });
     model.save_changes();
+  }
+  function idle() {
+    el.removeAttribute("aria-busy");
+    clearTimeout(late);
   }
   function answered() {
     const answer = model.get("answer");
@@ -203,17 +215,19 @@ export function render({ model, el, plotly, training }) {
     const asked = waiting;
     waiting = null;
     lost = false;
+    idle();
     complain(answer.error);
     if (!answer.error || answer.figures.length) {
       figures = answer.figures;
       paint(answer.only);
-    }
+    } else say();
     if (asked !== null && asked !== JSON.stringify(positions())) ask();
   }
   model.on("change:answer", answered);
   // The model says that its kernel is gone, or is back: an answer tells which.
   function unsure() {
     [waiting, lost] = [null, true];
+    idle();
     complain(LOST);
   }
   model.on("comm_live_update", unsure);

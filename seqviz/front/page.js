@@ -5,7 +5,8 @@ import { render } from "./explorable.js";
 import { openGrid } from "./grid.js";
 import { LiveModel, trainingRow } from "./live.js";
 import { PageDriver } from "./driver.js";
-import { pageFunctions } from "./words.js";
+import { pageFunctions } from "./functions.js";
+import { TextEngine, typedFigure } from "./typed.js";
 
 const here = document.currentScript.src;
 const NEAR = "900px"; // how far below the window a figure starts to load
@@ -17,7 +18,10 @@ function load(name) {
       const script = document.createElement("script");
       script.src = new URL(name, here);
       script.onload = resolve;
-      script.onerror = () => reject(new Error(`${name} could not be read.`));
+      script.onerror = () => {
+        scripts.delete(name); // to be tried again
+        reject(new Error(`${name} could not be read`));
+      };
       document.head.append(script);
     }));
   }
@@ -28,6 +32,7 @@ function load(name) {
 const grids = new Map();
 globalThis.seqvizGrid = (key, packed) => grids.set(key, packed);
 
+// `evaluate` gives the figures at positions of the controls, or a promise of them.
 class PageModel {
   constructor(spec, evaluate, address) {
     const start = Object.fromEntries(spec.controls.map((c) => [c.name, c.start]));
@@ -43,10 +48,20 @@ class PageModel {
   on(event, call) { if (event === "change:answer") this.listeners.push(call); }
   save_changes() {
     const { number, positions } = this.state.request;
-    this.state.answer = { number, figures: this.evaluate(positions), error: "" };
-    this.listeners.forEach((call) => call());
+    const answer = (figures, error = "") => {
+      this.state.answer = { number, figures, error };
+      this.listeners.forEach((call) => call());
+    };
+    const figures = this.evaluate(positions);
+    if (Array.isArray(figures)) return answer(figures);
+    return figures.then((found) => answer(found), (error) => {
+      const why = String(error?.message ?? error).slice(0, 200).replace(/\.$/, "");
+      answer([], `This device could not follow your text: ${why}. The figure stays as it was; Reset brings back the first text.`);
+    });
   }
 }
+
+const textEngine = new TextEngine(load, grids);
 
 async function mount(figure, address) {
   const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
@@ -54,6 +69,7 @@ async function mount(figure, address) {
   const packed = spec.source ? grids.get(spec.name) : spec.packed;
   await load("plotly.min.js");
   if (packed.starts) return mountLive(figure, spec, packed, address);
+  if (packed.vocabulary) return mountTyped(figure, spec, packed, address);
   let evaluate;
   if (packed.function) {
     const compute = pageFunctions[packed.function];
@@ -64,6 +80,23 @@ async function mount(figure, address) {
   }
   show(figure, { model: new PageModel(spec, evaluate, address) });
 }
+
+// A figure of a text: what computes it is loaded when the reader turns to the text.
+function mountTyped(figure, spec, packed, address) {
+  const typed = typedFigure(pageFunctions[packed.function], packed, spec.controls, textEngine);
+  const model = new PageModel(spec, typed.figures, address);
+  model.set("slow", "The page loads what computes this figure: about 5 MB, once.");
+  show(figure, { model });
+  figure.querySelector(".sv-text input").addEventListener("focus", () => {
+    typed.prepare()?.catch(() => {}); // what is wrong is said when the reader types
+  }, { once: true });
+  new IntersectionObserver(([entry]) => {
+    textEngine.seen[entry.isIntersecting ? "add" : "delete"](figure);
+    textEngine.rest();
+  }).observe(figure);
+}
+document.addEventListener("visibilitychange", () => textEngine.rest());
+addEventListener("pagehide", () => textEngine.close());
 
 function show(figure, parts) {
   figure.replaceChildren();

@@ -1,12 +1,11 @@
-// What the page computes itself, since no grid holds every sentence. Each function is the twin of
-// one in Python, and tests/pages compares the two.
-
+// The words of a text, and how a picture shows them.
 
 import { copy } from "./grid.js";
+
 const SPACE = /[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 const ROWS = 12;
-const LABEL = 24;
+const UNKNOWN = "? ";
 
 function strip(piece) {
   let [a, b] = [0, piece.length];
@@ -28,13 +27,20 @@ function count(text, n) {
   return bag;
 }
 
-// escape() in seqviz/plots/style.py; lengths count characters, as Python does.
-function escape(token) {
-  const letters = [...token];
-  const short = letters.length > LABEL ? letters.slice(0, LABEL - 1).join("") + "…" : token;
-  const safe = short.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+// Lengths count characters, as Python does.
+export function short(word, limit) {
+  const letters = [...word];
+  return letters.length > limit ? letters.slice(0, limit - 1).join("") + "…" : word;
+}
+
+// escape() and marked() in seqviz/plots/style.py.
+export function escape(token, limit = 24) {
+  const safe = short(token, limit)
+    .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   return "\u2068" + safe + "\u2069";
 }
+export const marked = (words, unknown) =>
+  words.map((word, i) => (unknown[i] ? UNKNOWN : "") + escape(word, 12));
 
 const unit = (n, total) => (n === 1 ? "word" : `${n}-gram`) + (total === 1 ? "" : "s");
 
@@ -49,7 +55,7 @@ function compare(first, second, labels, n) {
 }
 
 // bags() in seqviz/plots/text.py: the same figure from the reader's two sentences.
-function compareBags(base, positions, controls) {
+export function compareBags(base, positions, controls) {
   const n = controls.find((c) => c.name === "n").values[positions.n];
   const bag = [count(positions.first, n), count(positions.second, n)];
   const labels = [...new Set([...bag[0].keys(), ...bag[1].keys()])];
@@ -63,10 +69,8 @@ function compareBags(base, positions, controls) {
   xaxis.title.text = `Times the ${unit(n, 1)} occurs`;
   Object.assign(xaxis, { range: [0, most + 0.2], dtick: Math.ceil(most / 8) });
   Object.assign(yaxis, {
-    tickvals: rows, ticktext: shown.map(escape), range: [Math.max(shown.length, 3) - 0.5, -0.5],
+    tickvals: rows, ticktext: shown.map((label) => escape(label)), range: [Math.max(shown.length, 3) - 0.5, -0.5],
   });
   figure.layout.meta = { description: compare(bag[0], bag[1], labels, n) };
   return [figure];
 }
-
-export const pageFunctions = { compareBags };

@@ -4,6 +4,7 @@ from seqviz.plots.alignment import (
     accuracy_by_dates,
     alignment_map,
     effect_map,
+    typed_translation,
     zoom,
 )
 from seqviz.plots.attention import (
@@ -67,5 +68,5 @@ __all__ = [
     "loss_by_length", "loss_by_positions", "loss_curves", "matrix_powers", "ngram_growth",
     "ngram_recurrence", "order_by_gap", "pixel_map", "position_code", "position_products",
     "published_ratio", "receptive_fields", "receptive_tree", "singular_values", "skills",
-    "text_map", "zeros_by_vocabulary", "zoom",
+    "text_map", "typed_translation", "zeros_by_vocabulary", "zoom",
 ]  # fmt: skip

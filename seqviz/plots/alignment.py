@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from seqviz.plots.style import MUTED, as_bytes, describe, escape, figure, style
+from seqviz.plots.style import MUTED, as_bytes, describe, escape, figure, marked, style
 
+END = "[end]"  # closes a sentence
 WRONG = "✗ "  # before a word that is not the right one
+ASK = "The model reads dates in English: type one, such as Tuesday 5 March 2024."
+NO_PART = "No word is a part of a date in English."
 RIGHT = "#e8590c"  # outlines the word that a written word should look at
 
 
@@ -20,13 +24,16 @@ def alignment_map(
     written: Sequence[str],
     right: Sequence[int],
     wrong: Sequence[bool] = (),
+    unknown: Sequence[bool] = (),
 ) -> go.Figure:
     """Where each written word looks: `weights` (written, source), beside its entropy in bits.
 
     `right` has for each written word the place of its counterpart in the source, which is outlined,
-    or -1 for none; `wrong` marks words that are not the right translation.
+    or -1 for none; `wrong` marks words that are not the right translation, `unknown` source words
+    that the model does not know.
     """
     rows, columns = weights.shape
+    entropy = np.asarray(entropy, dtype=np.float64)
     labels = [escape(word, 12) for word in written]
     if len(wrong):
         labels = [WRONG + label if bad else label for label, bad in zip(labels, wrong)]
@@ -37,13 +44,13 @@ def alignment_map(
         xaxis={
             "title": {"text": "Source word, looked at", "standoff": 4}, "domain": [0, 0.7],
             "side": "top", "tickangle": -40 if columns < 6 else -65, "ticks": "", "showgrid": False,
-            "tickvals": list(range(columns)), "ticktext": [escape(word, 12) for word in source],
-            "range": [-0.5, columns - 0.5], "showline": False,
+            "tickvals": list(range(columns)), "ticktext": marked(source, unknown),
+            "range": [-0.5, max(columns, 1) - 0.5], "showline": False,
         },
         yaxis={
             "title": {"text": "Written word", "standoff": 4},
             "tickvals": list(range(rows)), "ticktext": labels, "ticks": "", "showgrid": False,
-            "range": [rows - 0.5, -0.5], "showline": False,
+            "range": [max(rows, 1) - 0.5, -0.5], "showline": False,
         },
         xaxis2={
             "domain": [0.76, 1], "anchor": "y", "range": [0, 1.06 * np.log2(max(columns, 2))],
@@ -65,12 +72,79 @@ def alignment_map(
         x=np.round(entropy, 2), y=list(range(rows)), orientation="h", xaxis="x2", width=0.6,
         marker={"color": style("bahdanau").color}, hovertemplate="%{x:.2f} bits<extra></extra>",
     )  # fmt: skip
-    share = 100 * float(np.mean([weights[i, j] for j, i in places]))
+    if not places:
+        return describe(fig, "No written word has a right word to look at.")
+    share = 100 * sum(float(weights[i, j]) for j, i in places) / len(places)
     return describe(
         fig,
         f"{share:.0f} % of the weight is on the right words (outlined); "
-        f"mean entropy {entropy.mean():.1f} bits.",
+        f"mean entropy {sum(entropy.tolist()) / rows:.1f} bits.",
     )
+
+
+def typed_translation(
+    words: Sequence[str],
+    results: Mapping[str, np.ndarray],
+    vocabulary: Sequence[str],
+    tables: Mapping[str, Any],
+    language: str,
+    unknown: Sequence[bool] = (),
+    note: str = "",
+) -> go.Figure:
+    """The alignment map of a date that someone typed, with what became of each of its parts.
+
+    `results` holds for each language of `tables["targets"]`, in that order, what the translator
+    wrote: `written` tokens (language, step), `weights` (language, step, source) and `entropy`
+    (language, step); columns of padding before the words are left out. `tables` is that of
+    `seqviz.tasks.date_tables`: a written word is right if it says a part of the typed date, or
+    nothing of its own. `unknown` marks typed words that the model does not know, `note` is said
+    besides. Without results the picture is empty and asks for a date.
+    """
+    if not results:
+        nothing = np.zeros((0, len(words)))
+        fig = alignment_map(nothing, np.zeros(0), words, [], [], unknown=unknown)
+        return describe(fig, _joined(ASK, note))
+    at = list(tables["targets"]).index(language)
+    tokens = [vocabulary[token] for token in results["written"][at]]
+    rows = tokens.index(END) + 1 if END in tokens else len(tokens)
+    written = tokens[:rows]
+    weights = np.asarray(results["weights"][at], dtype=np.float64)[:rows, -len(words) :]
+    asked: dict[str, int] = {}  # where each part of the date stands: its first place counts
+    for place, word in enumerate(words):
+        if word in tables["fields"]:
+            asked.setdefault(tables["fields"][word], place)
+    names, usual = tables["names"][language], tables["rows"][language]
+    left = {field: names.get(words[place], words[place]) for field, place in asked.items()}
+    right, wrong = [], []
+    for row, word in enumerate(written):
+        fits = [field for field, name in left.items() if name == word]
+        # Two parts can be the same number; then the usual place decides.
+        here = row < len(usual) and usual[row] in fits
+        field = usual[row] if here else fits[0] if fits else None
+        right.append(-1 if field is None else asked[field])
+        wrong.append(field is None and word != END and word not in tables["literals"][language])
+        left.pop(field, None)
+    entropy = np.asarray(results["entropy"][at])[:rows]
+    fig = alignment_map(weights, entropy, words, written, right, wrong, unknown)
+    done = len(asked) - len(left)
+    lost = _listed([words[asked[field]] for field in left])
+    made = _listed([word for word, bad in zip(written, wrong) if bad])
+    sentence = _joined(
+        f"Translated: {done} of {len(asked)} parts of a date." if asked else NO_PART,
+        f"Lost: {lost}." if lost else "",
+        f"Made up: {made}." if made else "",
+        fig.layout.meta["description"] if done else "",
+        note,
+    )
+    return describe(fig, sentence)
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(f"“{word}”" for word in dict.fromkeys(words))
 
 
 def effect_map(

@@ -16,6 +16,7 @@ from seqviz.plots.style import (
     describe,
     escape,
     figure,
+    marked,
     power,
     powers_of_ten,
     style,
@@ -56,6 +57,7 @@ ROLES = {
     "same": ("=", "the same word elsewhere"),
 }
 Look = tuple[str, str, str, str]
+CROWDED = 10  # words below a picture from which they stand upright
 
 
 def _line(look: Look) -> dict:
@@ -68,31 +70,42 @@ def _line(look: Look) -> dict:
 
 
 def attention_step(
-    words: Sequence[str], matrices: Mapping[str, np.ndarray], step: str, query: int
+    words: Sequence[str],
+    matrices: Mapping[str, np.ndarray],
+    step: str,
+    query: int,
+    unknown: Sequence[bool] = (),
+    note: str = "",
 ) -> list[go.Figure]:
     """One product of an attention head: the whole matrix, and the row of one query word.
 
     `matrices` holds every name of `STEPS`: queries, keys, values and output (word, dimension);
-    scores, scaled and weights (query, key). `query` is the row that the second picture shows.
+    scores, scaled and weights (query, key); rows and columns of padding before the words are left
+    out. `query` is the row that the second picture shows, or the last one if there are fewer words.
+    `unknown` marks words that the model does not know, `note` is said besides.
+    Without words the pictures are empty and ask for some; `matrices` is not read then.
     Raises ValueError for a step that is not one of `STEPS`.
     """
     if step not in STEPS:
         raise ValueError(f"step must be one of {', '.join(STEPS)}, got {step!r}.")
     name, kind = STEPS[step]
-    matrix = np.asarray(matrices[step], dtype=np.float32)
-    shown = [escape(word, 12) for word in words]
+    matrix = _of_words(matrices, step, len(words))
+    shown = marked(words, unknown)
     columns = shown if kind == "word" else [str(i + 1) for i in range(matrix.shape[1])]
     axis_title = "Key: the word looked at" if kind == "word" else "Dimension"
-    largest = float(np.abs(matrix).max())
+    largest = float(np.abs(matrix).max()) if words else 1.0
     positive = step == "weights"
+    row = min(query, len(words) - 1)
+    many = len(words) > CROWDED
+    ticks = {"tickvals": list(range(len(columns))), "ticktext": columns, "ticks": "",
+             "tickangle": (-90 if many else -60) if kind == "word" else 0}  # fmt: skip
+    height = max(400, 130 + 22 * len(words))
     fig = figure(
-        height=400,
+        height=height,
         margin={"r": 8, "l": 60},
-        xaxis={"title": {"text": axis_title}, "tickvals": list(range(len(columns))),
-               "ticktext": columns, "tickangle": -60 if kind == "word" else 0, "ticks": "",
-               "showgrid": False},
+        xaxis={"title": {"text": axis_title}, "showgrid": False, **ticks},
         yaxis={"tickvals": list(range(len(shown))), "ticktext": shown, "ticks": "",
-               "showgrid": False, "range": [len(shown) - 0.5, -0.5],
+               "showgrid": False, "range": [max(len(shown), 1) - 0.5, -0.5],
                "title": {"text": "Key" if step == "keys" else "Value" if step == "values" else
                          "Query: the word that looks"}},
     )  # fmt: skip
@@ -105,45 +118,57 @@ def attention_step(
         colorbar={"title": {"text": name, "side": "right"}, "nticks": 5},
     )  # fmt: skip
     fig.add_shape(
-        type="rect", x0=-0.5, x1=len(columns) - 0.5, y0=query - 0.5, y1=query + 0.5,
+        type="rect", x0=-0.5, x1=len(columns) - 0.5, y0=row - 0.5, y1=row + 0.5,
         line={"color": style("transformer").color, "width": 3},
     )  # fmt: skip
-    row = matrix[query]
     span = [0, 1.05] if positive else [-1.1 * largest, 1.1 * largest]
+    of_word = f", row “{shown[row]}”" if words else ""
     bars = figure(
-        height=400,
+        height=height,
         showlegend=False,
-        xaxis={"tickvals": list(range(len(columns))), "ticktext": columns, "ticks": "",
-               "title": {"text": axis_title}, "tickangle": -60 if kind == "word" else 0},
-        yaxis={"title": {"text": f"{name[0].upper()}{name[1:]}, row “{shown[query]}”"},
+        xaxis={"title": {"text": axis_title}, **ticks},
+        yaxis={"title": {"text": f"{name[0].upper()}{name[1:]}{of_word}"},
                "range": span, "nticks": 6, "zeroline": True, "zerolinecolor": MUTED},
     )  # fmt: skip
     bars.add_bar(
-        x=np.arange(len(columns)), y=row, marker=style("transformer").bar(),
-        hovertemplate="%{y:.3f}<extra></extra>",
+        x=np.arange(len(columns)), y=matrix[row] if words else [],
+        marker=style("transformer").bar(), hovertemplate="%{y:.3f}<extra></extra>",
     )  # fmt: skip
-    describe(fig, _step_sentence(words, matrices, step, query))
-    least, most = int(row.argmin()), int(row.argmax())
+    if not words:
+        describe(fig, "There is no word to look at yet: type a sentence.")
+        return [fig, describe(bars, "Here you will see the row of one word.")]
+    few = "" if row == query else f" There is no word {query + 1}: the last word looks."
+    describe(fig, f"{_step_sentence(words, matrices, step, row)}{few}{note and ' ' + note}")
+    values = [float(value) for value in matrix[row]]
+    least, most = int(np.argmin(values)), int(np.argmax(values))
     places = (
         [f"“{word}”" for word in words] if kind == "word" else [f"dimension {c}" for c in columns]
     )
     describe(
         bars,
-        f"The row of “{words[query]}” runs from {row[least]:.2f} at {places[least]} to "
-        f"{row[most]:.2f} at {places[most]}.",
+        f"The row of “{words[row]}” runs from {values[least]:.2f} at {places[least]} to "
+        f"{values[most]:.2f} at {places[most]}.",
     )
     return [fig, bars]
+
+
+def _of_words(matrices: Mapping[str, np.ndarray], step: str, count: int) -> np.ndarray:
+    """A matrix without its rows, and columns, of padding before `count` words."""
+    if not count:
+        return np.zeros((0, 0), dtype=np.float32)
+    matrix = np.asarray(matrices[step], dtype=np.float32)[-count:]
+    return matrix[:, -count:] if STEPS[step][1] == "word" else matrix
 
 
 def _step_sentence(
     words: Sequence[str], matrices: Mapping[str, np.ndarray], step: str, query: int
 ) -> str:
     word, size = words[query], np.asarray(matrices["queries"]).shape[1]
-    row = np.asarray(matrices[step])[query]
+    row = [float(value) for value in _of_words(matrices, step, len(words))[query]]
     if step in ("queries", "keys", "values"):
         role = {"queries": "asks with", "keys": "is found by", "values": "has to say"}[step]
         return f"Each word is projected to {size} numbers: what “{word}” {role}."
-    best = int(row.argmax())
+    best = int(np.argmax(row))
     if step == "scores":
         return (
             f"Every query is multiplied with every key. For “{word}” the key of “{words[best]}” "
@@ -161,8 +186,8 @@ def _step_sentence(
             f"{100 * row[best]:.0f} % of its attention to “{words[best]}”; "
             f"an even share would be {100 * even:.0f} %."
         )
-    weight = np.asarray(matrices["weights"])[query]
-    top = int(weight.argmax())
+    weight = [float(value) for value in _of_words(matrices, "weights", len(words))[query]]
+    top = int(np.argmax(weight))
     return (
         f"What “{word}” takes home: the mean of all values by its weights, "
         f"{100 * weight[top]:.0f} % of it from “{words[top]}”."

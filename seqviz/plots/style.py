@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +17,7 @@ import plotly.graph_objects as go
 
 BACKGROUNDS = {"light": "#ffffff", "dark": "#14181e"}
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+UNKNOWN = "? "  # before a word that is not in a vocabulary
 MUTED = "#7f8792"  # reference lines and their labels, in both themes
 # Viridis: perceptually even, readable without colour. Written out, as plotly.colors loads slowly.
 SEQUENTIAL = [[i / 9, colour] for i, colour in enumerate((
@@ -157,6 +159,14 @@ def escape(token: str, limit: int = 24) -> str:
         token = token[: limit - 1] + "…"
     # The isolates keep a right-to-left word from turning its neighbours around.
     return "\u2068" + html.escape(token, quote=False) + "\u2069"
+
+
+def marked(words: Sequence[str], unknown: Sequence[bool] = ()) -> list[str]:
+    """Words as plotly may show them at an axis, with a mark before those that are unknown."""
+    labels = [escape(word, 12) for word in words]
+    if not len(unknown):
+        return labels
+    return [UNKNOWN + label if bad else label for label, bad in zip(labels, unknown)]
 
 
 def as_bytes(shares: np.ndarray, scale: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Sequence tasks, real and synthetic, each with its chance level and seeded batches."""
 
-from seqviz.tasks.dates import Dates, Sentence, write_dates
+from seqviz.tasks.dates import Dates, Sentence, date_tables, write_dates
 from seqviz.tasks.digits import Digits
 from seqviz.tasks.order import Order
 from seqviz.tasks.synthetic import Adding, CopyMemory, FirstToken
@@ -18,6 +18,7 @@ __all__ = [
     "Sentence",
     "Task",
     "corpus",
+    "date_tables",
     "ngrams",
     "sentences",
     "split",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -114,6 +114,38 @@ def _name(language: str, field: str, date: datetime.date) -> str:
     if field.startswith("MMMM"):
         return _names(language, "month")[date.month]
     return str({"y": date.year, "M": date.month, "d": date.day}[field[0]])
+
+
+def date_tables(targets: Sequence[str]) -> dict[str, Any]:
+    """What it takes to tell whether a date typed in English is translated right, as JSON.
+
+    targets   the languages
+    fields    English word -> the part of a date that it is: weekday, day, month or year
+    names     language -> English word -> its name there; other words stay as they are
+    rows      language -> for each place in a date the part that stands there, or None
+    literals  language -> words that say nothing of their own
+    """
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(i) for i in range(366)]
+    days += [datetime.date(year, 1, 1) for year in range(FIRST.year, LAST.year + 1)]
+    fields: dict[str, str] = {}
+    names: dict[str, dict[str, str]] = {language: {} for language in targets}
+    rows, literals = {}, {}
+    for day in days:
+        english = write_dates([day], "English")
+        fields |= {word: role[1] for word, role in zip(english.words, english.roles) if role}
+        for language in targets:
+            other = write_dates([day], language)
+            for word, place in zip(other.words, other.right(english)):
+                if place >= 0 and word != english.words[place]:
+                    names[language][english.words[place]] = word
+    for language in targets:
+        date = write_dates(days[:1], language)
+        rows[language] = [role and role[1] for role in date.roles]
+        literals[language] = [word for word, role in zip(date.words, date.roles) if role is None]
+    return {
+        "targets": list(targets), "fields": fields, "names": names, "rows": rows,
+        "literals": literals,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
