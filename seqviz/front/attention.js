@@ -12,7 +12,7 @@ const STEPS = [
 ];
 const DIVERGING = [[0, "#2c6fbb"], [0.25, "#8fb5dc"], [0.5, "#e9e7e2"], [0.75, "#e2a08c"], [1, "#bf3b2b"]];
 const PALE = [[0, "rgba(127,135,146,0.10)"], [0.1, "#9cbfee"], [1, "#1c5bb4"]];
-const CROWDED = 10;
+const [UPRIGHT, SMALL] = [10, 16];
 
 const indexOf = (row, best) => row.reduce((at, v, i) => (best(v, row[at]) ? i : at), 0);
 const largestOf = (row) => indexOf(row, (a, b) => a > b);
@@ -62,12 +62,14 @@ export function attentionSteps(base, positions, controls, { words, unknown, note
   const row = Math.min(query, count - 1);
   const ticks = {
     tickvals: range(columns.length), ticktext: columns,
-    tickangle: kind === "word" ? (count > CROWDED ? -90 : -60) : 0,
+    tickangle: kind === "word" ? (count > UPRIGHT ? -90 : -60) : 0,
   };
+  if (kind === "word" && count > SMALL) ticks.tickfont = { size: 9 };
   const [whole, bars] = copy(base);
   for (const figure of [whole, bars]) {
     figure.layout.height = Math.max(400, 130 + 22 * count);
     figure.layout.xaxis.title.text = title;
+    delete figure.layout.xaxis.tickfont;
     Object.assign(figure.layout.xaxis, ticks);
   }
   const { yaxis } = whole.layout;
@@ -77,7 +79,8 @@ export function attentionSteps(base, positions, controls, { words, unknown, note
   });
   const [heat] = whole.data;
   Object.assign(heat, {
-    z: matrix, colorscale: positive ? PALE : DIVERGING,
+    z: matrix, xgap: Number(count <= SMALL), ygap: Number(count <= SMALL),
+    colorscale: positive ? PALE : DIVERGING,
     zmin: positive ? 0 : -largest, zmax: positive ? 1 : largest,
     customdata: shown.map((word) => columns.map((column) => `${word} → ${column}`)),
   });

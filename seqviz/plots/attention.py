@@ -57,7 +57,7 @@ ROLES = {
     "same": ("=", "the same word elsewhere"),
 }
 Look = tuple[str, str, str, str]
-CROWDED = 10  # words below a picture from which they stand upright
+UPRIGHT, SMALL = 10, 16  # words below a picture beyond which they stand upright, and are small
 
 
 def _line(look: Look) -> dict:
@@ -96,13 +96,15 @@ def attention_step(
     largest = float(np.abs(matrix).max()) if words else 1.0
     positive = step == "weights"
     row = min(query, len(words) - 1)
-    many = len(words) > CROWDED
+    upright = kind == "word" and len(words) > UPRIGHT
     ticks = {"tickvals": list(range(len(columns))), "ticktext": columns, "ticks": "",
-             "tickangle": (-90 if many else -60) if kind == "word" else 0}  # fmt: skip
+             "tickangle": -90 if upright else -60 if kind == "word" else 0}  # fmt: skip
+    if kind == "word" and len(words) > SMALL:
+        ticks["tickfont"] = {"size": 9}
     height = max(400, 130 + 22 * len(words))
     fig = figure(
         height=height,
-        margin={"r": 8, "l": 60},
+        margin={"r": 8, "l": 60, "t": 76},
         xaxis={"title": {"text": axis_title}, "showgrid": False, **ticks},
         yaxis={"tickvals": list(range(len(shown))), "ticktext": shown, "ticks": "",
                "showgrid": False, "range": [max(len(shown), 1) - 0.5, -0.5],
@@ -111,11 +113,13 @@ def attention_step(
     )  # fmt: skip
     span = {"zmin": 0, "zmax": 1} if positive else {"zmin": -largest, "zmax": largest}
     pale = [[0, "rgba(127,135,146,0.10)"], [0.1, "#9cbfee"], [1, "#1c5bb4"]]
+    gap = int(len(words) <= SMALL)  # each gap costs time, and small cells have no room for it
     fig.add_heatmap(
-        z=matrix, xgap=1, ygap=1, colorscale=pale if positive else DIVERGING, **span,
+        z=matrix, xgap=gap, ygap=gap, colorscale=pale if positive else DIVERGING, **span,
         customdata=[[f"{row} → {column}" for column in columns] for row in shown],
         hovertemplate="%{customdata}: %{z:.3f}<extra></extra>",
-        colorbar={"title": {"text": name, "side": "right"}, "nticks": 5},
+        colorbar={"title": {"text": name, "side": "top"}, "nticks": 5, "orientation": "h",
+                  "y": 1.01, "yanchor": "bottom", "tickangle": 0},
     )  # fmt: skip
     fig.add_shape(
         type="rect", x0=-0.5, x1=len(columns) - 0.5, y0=row - 0.5, y1=row + 0.5,
@@ -126,6 +130,7 @@ def attention_step(
     bars = figure(
         height=height,
         showlegend=False,
+        margin={"t": 76},
         xaxis={"title": {"text": axis_title}, **ticks},
         yaxis={"title": {"text": f"{name[0].upper()}{name[1:]}{of_word}"},
                "range": span, "nticks": 6, "zeroline": True, "zerolinecolor": MUTED},

@@ -92,8 +92,13 @@ class Reader:
         """Scroll to one figure, or to each, until it is drawn."""
         self.page.evaluate(DRAW, name)
 
+    def settle(self, name: str) -> None:
+        """Wait until a figure has its answer, which the engine of the page may have to give."""
+        self.page.wait_for_selector(f"figure[id='{name}']:not([aria-busy])")
+
     def shown(self, name: str) -> str:
         """What the plots of a figure show now, as JSON: data and layout of each."""
+        self.settle(name)
         return self.page.evaluate(SHOWN, name)
 
     def positions(self, name: str) -> dict:

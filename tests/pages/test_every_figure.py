@@ -50,6 +50,7 @@ def step(reader, figure, control) -> None:
     else:
         reader.page.keyboard.press("End")
         reader.page.keyboard.type(" zebra")
+    reader.settle(figure.name)
 
 
 def move(reader, figure, control) -> None:
@@ -65,6 +66,7 @@ def move(reader, figure, control) -> None:
 def press(reader, figure, selector) -> None:
     reader.figure(figure.name).locator(selector).focus()
     reader.page.keyboard.press("Enter")
+    reader.settle(figure.name)
 
 
 def hash_says(reader, figure, control) -> None:
