@@ -62,7 +62,31 @@ def trace(function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor])
     table = {**core_aten_decompositions(), **DECOMPOSITIONS}
     with tracing():
         graph = make_fx(function, decomposition_table=table)(*inputs)
-    return simplified(graph)
+    return simplified(without_writes(graph))
+
+
+def without_writes(graph: fx.GraphModule) -> fx.GraphModule:
+    """Let operations that write into their first argument return a new value instead.
+
+    What follows merges equal values, and a value that is written into is equal to none.
+    Raises ValueError for an operation that writes into a part of a tensor.
+    """
+    order = {node: i for i, node in enumerate(graph.graph.nodes)}
+    for node in order:
+        schema = getattr(node.target, "_schema", None)
+        if schema is None or not schema.is_mutable:
+            continue
+        written = node.args[0]
+        if getattr(getattr(written.target, "_schema", None), "returns", None) and any(
+            value.alias_info is not None and not value.alias_info.is_write
+            for value in written.target._schema.returns
+        ):
+            raise ValueError(f"{node.target} writes into a part of a tensor; make a new one.")
+        name, _, overload = str(node.target).removeprefix("aten.").rpartition(".")
+        node.target = getattr(getattr(aten, name.removesuffix("_")), overload)
+        written.replace_all_uses_with(node, lambda user, node=node: order[user] > order[node])
+    graph.recompile()
+    return graph
 
 
 def simplified(graph: fx.GraphModule) -> fx.GraphModule:

@@ -136,6 +136,31 @@ def test_weights_lie_in_a_graph_once():
         np.testing.assert_allclose(y, often(x)["y"].numpy(), atol=1e-5)
 
 
+def test_equal_values_that_are_written_into_stay_apart():
+    places = torch.tensor([[0, 1, 1]])
+
+    def counts(x):
+        first, second = torch.zeros(1, 4), torch.zeros(1, 4)
+        first.scatter_add_(1, places, x)
+        second.scatter_add_(1, places + 2, x)
+        second.add_(1.0)
+        return {"first": first, "second": second}
+
+    import onnxruntime
+
+    x = torch.tensor([[1.0, 2.0, 4.0]])
+    found = onnxruntime.InferenceSession(to_onnx(counts, {"x": x})).run(None, {"x": x.numpy()})
+    np.testing.assert_array_equal(found, [[[1, 6, 0, 0]], [[1, 1, 2, 7]]])
+
+    def part(x):
+        y = x + 1
+        y[:, 0].add_(1.0)
+        return {"y": y}
+
+    with pytest.raises(ValueError, match="writes into a part of a tensor"):
+        to_onnx(part, {"x": x})
+
+
 # The functions of the chapters, with models that know nothing yet
 
 
