@@ -3,6 +3,7 @@
 
 import { typedDate } from "./alignment.js";
 import { attentionSteps } from "./attention.js";
+import { judgedSentence } from "./judges.js";
 import { compareBags } from "./words.js";
 
-export const pageFunctions = { attentionSteps, compareBags, typedDate };
+export const pageFunctions = { attentionSteps, compareBags, judgedSentence, typedDate };

@@ -5,7 +5,7 @@ import { copy } from "./grid.js";
 const SPACE = /[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 const ROWS = 12;
-const UNKNOWN = "? ";
+export const UNKNOWN = "? ";
 
 function strip(piece) {
   let [a, b] = [0, piece.length];
@@ -42,7 +42,7 @@ export function escape(token, limit = 24) {
 export const marked = (words, unknown) =>
   words.map((word, i) => (unknown[i] ? UNKNOWN : "") + escape(word, 12));
 
-const unit = (n, total) => (n === 1 ? "word" : `${n}-gram`) + (total === 1 ? "" : "s");
+export const unit = (n, total) => (n === 1 ? "word" : `${n}-gram`) + (total === 1 ? "" : "s");
 
 function compare(first, second, labels, n) {
   const total = labels.length;

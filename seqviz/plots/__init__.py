@@ -50,6 +50,7 @@ from seqviz.plots.gradients import (
 from seqviz.plots.text import (
     bags,
     count_matrix,
+    judged_sentence,
     ngram_growth,
     ngram_recurrence,
     zeros_by_vocabulary,
@@ -65,8 +66,8 @@ __all__ = [
     "cost_by_length", "count_matrix", "effect_map", "eigenvalue_plane", "gate_map",
     "gradient_by_activation", "gradient_by_depth", "gradient_by_lag", "gradient_by_layer",
     "gradient_by_token", "gradient_map", "head_roles", "heads_removed", "input_gradient_by_lag",
-    "loss_by_length", "loss_by_positions", "loss_curves", "matrix_powers", "ngram_growth",
-    "ngram_recurrence", "order_by_gap", "pixel_map", "position_code", "position_products",
-    "published_ratio", "receptive_fields", "receptive_tree", "singular_values", "skills",
-    "text_map", "typed_translation", "zeros_by_vocabulary", "zoom",
+    "judged_sentence", "loss_by_length", "loss_by_positions", "loss_curves", "matrix_powers",
+    "ngram_growth", "ngram_recurrence", "order_by_gap", "pixel_map", "position_code",
+    "position_products", "published_ratio", "receptive_fields", "receptive_tree", "singular_values",
+    "skills", "text_map", "typed_translation", "zeros_by_vocabulary", "zoom",
 ]  # fmt: skip

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from seqviz.plots.style import MODELS, MUTED, describe, escape, figure, power, powers_of_ten
+from seqviz.plots.style import (
+    MODELS,
+    MUTED,
+    UNKNOWN,
+    describe,
+    escape,
+    figure,
+    power,
+    powers_of_ten,
+)
 
 ROWS = 12  # n-grams that fit one figure on a phone
 CELLS = 100  # groups of words side by side that a narrow figure can show
@@ -67,6 +76,87 @@ def _compare(first: Mapping, second: Mapping, labels: Sequence[str], n: int) -> 
         f"The two bags differ in {differ} of {total} {_unit(n, total)}: "
         f"a model that sees the bag can tell these sentences apart.{more}"
     )
+
+
+def judged_sentence(
+    words: Sequence[str],
+    results: Mapping[str, np.ndarray],
+    n: int,
+    judges: Mapping[str, str],
+    pair: tuple[str, str],
+    unknown: Sequence[bool] = (),
+    note: str = "",
+) -> list[go.Figure]:
+    """Which of two words comes first, as several models judge it: the evidence, and the answers.
+
+    `results` holds `evidence` (3, word), for each n from 1 what the n-gram that ends at a word
+    adds to the log odds of the second word coming first, and `answers` (judge,), the probability
+    each judge gives it; columns of padding before the words are left out. The first picture shows
+    the n-grams of `n` words. `judges` maps a label to the key of its style: the bag, 2-grams and
+    3-grams, then others. Without words the pictures are empty and ask for some.
+    """
+    first, second = pair
+    grams = [words[i : i + n] for i in range(len(words) - n + 1)]
+    labels = [escape(" ".join(gram)) for gram in grams]
+    strange = [any(unknown[i : i + n]) for i in range(len(grams))]
+    labels = [UNKNOWN + label if bad else label for label, bad in zip(labels, strange)]
+    row = np.asarray(results["evidence"][n - 1], dtype=np.float64) if results else np.zeros(0)
+    values = row[len(row) - len(grams) :].tolist()
+    answers = [float(answer) for answer in results["answers"]] if results else []
+    largest = max([abs(value) for value in values], default=0.0)
+    shown = max(len(labels), 1)
+    axis = {"tickvals": list(range(len(labels))), "ticktext": labels,
+            "range": [shown - 0.5, -0.5], "title": {"text": _unit(n, 1).capitalize()}}  # fmt: skip
+    bars = figure(
+        height=max(340, 110 + 22 * len(labels)), showlegend=False, yaxis=axis,
+        xaxis={"title": {"text": f"← {first} first · evidence · {second} first →"}, "nticks": 5,
+               "range": [-1.1 * max(largest, 1), 1.1 * max(largest, 1)]},
+    )  # fmt: skip
+    bars.add_bar(
+        x=values, y=list(range(len(labels))), orientation="h", marker={"color": "#3b7dd8"},
+        hovertemplate="%{x:.2f}<extra></extra>",
+    )  # fmt: skip
+    bars.add_vline(x=0, line={"color": MUTED, "width": 1})
+    verdicts = figure(
+        height=340, showlegend=False,
+        yaxis={"tickvals": list(range(len(judges))), "ticktext": list(judges),
+               "range": [len(judges) - 0.5, -0.5], "title": {"text": "Model"}},
+        xaxis={"title": {"text": f"“{second}” comes first (%)"}, "range": [0, 100], "dtick": 25},
+    )  # fmt: skip
+    verdicts.add_bar(
+        x=[100 * answer for answer in answers], y=list(range(len(answers))), orientation="h",
+        marker={"color": [MODELS[key].color for key in judges.values()]},
+        hovertemplate="%{x:.0f} %<extra></extra>",
+    )  # fmt: skip
+    verdicts.add_vline(x=50, line={"color": MUTED, "width": 1.5, "dash": "dash"})
+    if not results:
+        describe(bars, f"There is nothing to judge yet: type a sentence with {first} and {second}.")
+        return [bars, describe(verdicts, "Here you will see what each model answers.")]
+    describe(bars, " ".join(filter(None, [_evidence(grams, values, n, pair), note])))
+    return [bars, describe(verdicts, _verdicts(words, answers, list(judges), pair))]
+
+
+def _evidence(
+    grams: Sequence[Sequence[str]], values: Sequence[float], n: int, pair: tuple[str, str]
+) -> str:
+    if not grams:
+        return f"The sentence is too short for a {_unit(n, 1)}."
+    top = max(range(len(grams)), key=lambda i: abs(values[i]))
+    side = pair[1] if values[top] > 0 else pair[0]
+    return (
+        f"The weightiest {_unit(n, 1)} is “{' '.join(grams[top])}”: {abs(values[top]):.2f} for "
+        f"{side} first."
+    )
+
+
+def _verdicts(
+    words: Sequence[str], answers: Sequence[float], judges: Sequence[str], pair: tuple[str, str]
+) -> str:
+    if any(list(words).count(word) != 1 for word in pair):
+        return f"There is no right answer: that takes {pair[0]} and {pair[1]} once each."
+    late = list(words).index(pair[1]) < list(words).index(pair[0])
+    right = [judge for judge, answer in zip(judges, answers) if (answer > 0.5) == late]
+    return f"Here {pair[late]} comes first. Right: {', '.join(right) or 'none'}."
 
 
 def count_matrix(counts: np.ndarray, unit: str) -> go.Figure:

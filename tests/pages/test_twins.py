@@ -75,8 +75,20 @@ def date_figure(positions: dict, controls: list[dict], reader: sv.PageFunction) 
     return [figure_json(drawn)]
 
 
+def judges_figures(positions: dict, controls: list[dict], reader: sv.PageFunction) -> list[dict]:
+    reading = reader.read(positions["sentence"])
+    n = positions["n"] + 1
+    drawn = sv.plots.judged_sentence(
+        reading.words, reading.results, n, reader.facts["judges"], tuple(reader.facts["pair"]),
+        reading.unknown, reading.note,
+    )  # fmt: skip
+    return [figure_json(figure) for figure in drawn]
+
+
 COUNTED = {"compareBags": bag_figure}
-READ = {"attentionSteps": steps_figures, "typedDate": date_figure}
+READ = {
+    "attentionSteps": steps_figures, "judgedSentence": judges_figures, "typedDate": date_figure,
+}  # fmt: skip
 COMPUTED = [f for f in figures() if f.packed.get("function") in COUNTED]
 TYPED = [f for f in figures() if f.packed.get("vocabulary")]
 GRIDS = [f for f in figures() if "slots" in f.packed]
@@ -223,6 +235,9 @@ def random_results(name: str, reader: sv.PageFunction, tokens: torch.Tensor) -> 
                   for key, (_, kind) in STEPS.items()}  # fmt: skip
         found = {key: chance.normal(size=shape) for key, shape in shapes.items()}
         found["weights"] = chance.integers(0, 9, (4, length, length)) / 8
+    elif name == "judgedSentence":
+        found = {"evidence": chance.integers(-9, 10, (3, length)) / 8,
+                 "answers": chance.integers(0, 9, 4) / 8}  # fmt: skip
     else:
         shape = (6, 9, length)
         found = {
@@ -230,6 +245,10 @@ def random_results(name: str, reader: sv.PageFunction, tokens: torch.Tensor) -> 
             "weights": chance.integers(0, 9, shape) / 8, "entropy": chance.random(shape[:2]),
         }  # fmt: skip
         found["written"][chance.random(shape[:2]) < 0.15] = 1
+        # In Japanese, where the third of March is 3 and 3, and their places tell them apart.
+        date = ("2003", "年", "3", "月", "3", "日", "[end]")
+        row = [reader.vocabulary.index(word) for word in date]
+        found["written"][LANGUAGES.index("Japanese"), : len(row)] = row
     return {
         key: torch.tensor(array.astype(np.int32 if key == "written" else np.float32))
         for key, array in found.items()
@@ -243,6 +262,13 @@ READERS = {
         [{"name": "sentence", "kind": "text"}, {"name": "step", "values": [1, 2, 3, 4, 5, 6, 7]},
          {"name": "query", "values": list(range(1, 21))}, {"name": "head", "values": list("1234")}],
         ["the word a b the word a b x", "the", " ".join(["a b"] * 12)],
+    ),
+    "judgedSentence": (
+        {"vocabulary": [*VOCABULARY, "a", "b"], "length": 20, "unknown": 1,
+         "facts": {"judges": {"Bag": "bag", "2-grams": "ngrams", "3-grams": "ngrams",
+                              "RNN": "rnn"}, "pair": ["the", "a"]}},
+        [{"name": "sentence", "kind": "text"}, {"name": "n", "values": ["1", "2", "3"]}],
+        ["the word a b", "a the word", "the", "the the a", "x y", " ".join(["the b"] * 12)],
     ),
     "typedDate": (
         {"vocabulary": list(sv.tasks.Dates(1).vocabulary), "length": 12, "unknown": 0,

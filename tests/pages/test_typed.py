@@ -116,9 +116,17 @@ def test_a_failed_load_is_said_and_tried_again(typed, visit):
     reader = visit(typed.page)
     box = opened(reader, typed)
     before = reader.shown(typed.name)
-    reader.page.route(ENGINE, lambda route: route.abort())
+    readout = reader.figure(typed.name).locator(".sv-readout")
+    sentence = readout.inner_text()
+
+    def cut(route):
+        reader.page.wait_for_timeout(600)
+        route.abort()
+
+    reader.page.route(ENGINE, cut)
     box.fill("may 6")
     reader.settle(typed.name)
+    assert readout.inner_text() == sentence
     assert "engine.js could not be read. The figure stays as it was" in said(reader, typed)
     assert reader.shown(typed.name) == before
     reader.page.unroute(ENGINE)

@@ -301,3 +301,36 @@ def test_what_is_lost_and_what_is_made_up_is_said():
     assert "No word is a part of a date" in said(translation("mars", "French", ["mars"]))
     nothing = sv.plots.typed_translation([], {}, TASK.vocabulary, TABLES, "French", note="N.")
     assert "type one, such as" in said(nothing) and said(nothing).endswith("N.")
+
+
+JUDGES = {"Bag": "bag", "2-grams": "ngrams", "3-grams": "ngrams", "RNN": "rnn"}
+
+
+def judged(text, n=1, **given):
+    results = {
+        "evidence": np.array([[9, 0, 1, -3, 2], [9, 9, 0, -2, 1], [9, 9, 9, 0, 0.5]]),
+        "answers": np.array([0.25, 0.5, 0.75, 1.0]),
+    }
+    return sv.plots.judged_sentence(
+        text.split(), results if text else {}, n, JUDGES, ("the", "a"), **given
+    )
+
+
+def test_a_judged_sentence_shows_its_evidence_and_who_is_right():
+    bars, told = judged("x the y a", unknown=[True, False, False, False], note="A note.")
+    assert list(bars.data[0].x) == [0, 1, -3, 2] and list(told.data[0].x) == [25, 50, 75, 100]
+    assert [text[:2] == "? " for text in bars.layout.yaxis.ticktext] == [True] + [False] * 3
+    assert said(bars) == "The weightiest word is “y”: 3.00 for the first. A note."
+    assert said(told) == "Here the comes first. Right: Bag, 2-grams."
+    bars, told = judged("a y the", 2)
+    assert list(bars.data[0].x) == [-2, 1] and "2-gram is “a y”: 2.00 for the first" in said(bars)
+    assert said(told) == "Here a comes first. Right: 3-grams, RNN."
+
+
+def test_a_sentence_that_cannot_be_judged_says_what_is_missing():
+    assert "too short for a 3-gram" in said(judged("the a", 3)[0])
+    assert "There is no right answer" in said(judged("the a the")[1])
+    assert "There is no right answer" in said(judged("the")[1])
+    bars, told = judged("")
+    assert len(bars.data[0].x) == len(told.data[0].x) == 0
+    assert "type a sentence with the and a" in said(bars)
