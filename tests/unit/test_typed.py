@@ -97,6 +97,19 @@ def test_a_figure_takes_a_page_function_for_one_text():
         sv.explore(figure_for, **given, page_function=3, text=sv.Text("cat"))
 
 
+def test_in_a_kernel_the_same_control_calls_python():
+    from seqviz.explore.widget import _answer
+
+    shown = sv.explore(
+        figure_for, name="typed", caption="Typed.", page_function=made(), text=sv.Text("cat")
+    )
+    answer = _answer(shown, {"number": 7, "positions": {"text": "the <b> sat"}})
+    assert (answer["number"], answer["error"]) == (7, "")
+    assert "“b”" in answer["figures"][0]["layout"]["meta"]["description"]
+    answer = _answer(shown, {"number": 8, "positions": {"text": "x" * 201}})
+    assert "at most 200 characters, not 201" in answer["error"]
+
+
 def test_the_build_packs_the_graph_the_words_and_the_first_results(monkeypatch):
     monkeypatch.setenv(BOOK_VARIABLE, "1")
     shown = sv.explore(
