@@ -138,7 +138,7 @@ export class Training {
       sentences.push(`Press Train. Knowing nothing gives ${facts.metric === "mse" ? "a mean squared error" : "an accuracy"} of ${power(facts.chance)}; from ${power(facts.target)} the task counts as learned.`);
     } else {
       const each = runs.map((run, i) => `${facts.labels[i]} ${run.mean().toFixed(3)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
-      sentences.push(`After ${this.taken} steps the ${name} is: ${each.join(", ")}.`);
+      sentences.push(`After ${this.taken} ${this.taken === 1 ? "step" : "steps"} the ${name} is: ${each.join(", ")}.`);
     }
     if (views.has("gradient") || views.has("gradient map")) {
       const each = runs.map((run, i) => {
