@@ -10,16 +10,16 @@ function evidence(grams, values, n, pair) {
   if (!grams.length) return `The sentence is too short for a ${unit(n, 1)}.`;
   const sizes = values.map(Math.abs);
   const top = sizes.indexOf(Math.max(...sizes));
-  return `The weightiest ${unit(n, 1)} is “${grams[top].join(" ")}”: ${fixed(sizes[top], 2)} for ${values[top] > 0 ? pair[1] : pair[0]} first.`;
+  return `The weightiest ${unit(n, 1)} is “${grams[top].join(" ")}”: ${fixed(sizes[top], 2)} for “${values[top] > 0 ? pair[1] : pair[0]}” first.`;
 }
 
 function verdicts(words, answers, judges, pair) {
   if (pair.some((word) => words.filter((other) => other === word).length !== 1)) {
-    return `There is no right answer: that takes ${pair[0]} and ${pair[1]} once each.`;
+    return `There is no right answer: that takes “${pair[0]}” and “${pair[1]}” once each.`;
   }
   const late = words.indexOf(pair[1]) < words.indexOf(pair[0]);
   const right = judges.filter((_, i) => (answers[i] > 0.5) === late);
-  return `Here ${pair[Number(late)]} comes first. Right: ${right.join(", ") || "none"}.`;
+  return `Here “${pair[Number(late)]}” comes first. Right: ${right.join(", ") || "none"}.`;
 }
 
 export function judgedSentence(base, positions, controls, { words, unknown, note, results, facts }) {
@@ -46,7 +46,7 @@ export function judgedSentence(base, positions, controls, { words, unknown, note
   Object.assign(bars.data[0], { x: values, y: range(labels.length) });
   Object.assign(told.data[0], { x: answers.map((answer) => 100 * answer), y: range(answers.length) });
   if (!read) {
-    bars.layout.meta = said(`There is nothing to judge yet: type a sentence with ${pair[0]} and ${pair[1]}.`);
+    bars.layout.meta = said(`There is nothing to judge yet: type a sentence with “${pair[0]}” and “${pair[1]}”.`);
     told.layout.meta = said("Here you will see what each model answers.");
     return [bars, told];
   }

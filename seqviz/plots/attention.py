@@ -130,7 +130,6 @@ def attention_step(
     bars = figure(
         height=height,
         showlegend=False,
-        margin={"t": 76},
         xaxis={"title": {"text": axis_title}, **ticks},
         yaxis={"title": {"text": f"{name[0].upper()}{name[1:]}{of_word}"},
                "range": span, "nticks": 6, "zeroline": True, "zerolinecolor": MUTED},

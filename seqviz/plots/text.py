@@ -109,7 +109,7 @@ def judged_sentence(
             "range": [shown - 0.5, -0.5], "title": {"text": _unit(n, 1).capitalize()}}  # fmt: skip
     bars = figure(
         height=max(340, 110 + 22 * len(labels)), showlegend=False, yaxis=axis,
-        xaxis={"title": {"text": f"← {first} first · evidence · {second} first →"}, "nticks": 5,
+        xaxis={"title": {"text": f"← “{first}” first · “{second}” first →"}, "nticks": 5,
                "range": [-1.1 * max(largest, 1), 1.1 * max(largest, 1)]},
     )  # fmt: skip
     bars.add_bar(
@@ -130,7 +130,9 @@ def judged_sentence(
     )  # fmt: skip
     verdicts.add_vline(x=50, line={"color": MUTED, "width": 1.5, "dash": "dash"})
     if not results:
-        describe(bars, f"There is nothing to judge yet: type a sentence with {first} and {second}.")
+        describe(
+            bars, f"There is nothing to judge yet: type a sentence with “{first}” and “{second}”."
+        )
         return [bars, describe(verdicts, "Here you will see what each model answers.")]
     describe(bars, " ".join(filter(None, [_evidence(grams, values, n, pair), note])))
     return [bars, describe(verdicts, _verdicts(words, answers, list(judges), pair))]
@@ -145,7 +147,7 @@ def _evidence(
     side = pair[1] if values[top] > 0 else pair[0]
     return (
         f"The weightiest {_unit(n, 1)} is “{' '.join(grams[top])}”: {abs(values[top]):.2f} for "
-        f"{side} first."
+        f"“{side}” first."
     )
 
 
@@ -153,10 +155,10 @@ def _verdicts(
     words: Sequence[str], answers: Sequence[float], judges: Sequence[str], pair: tuple[str, str]
 ) -> str:
     if any(list(words).count(word) != 1 for word in pair):
-        return f"There is no right answer: that takes {pair[0]} and {pair[1]} once each."
+        return f"There is no right answer: that takes “{pair[0]}” and “{pair[1]}” once each."
     late = list(words).index(pair[1]) < list(words).index(pair[0])
     right = [judge for judge, answer in zip(judges, answers) if (answer > 0.5) == late]
-    return f"Here {pair[late]} comes first. Right: {', '.join(right) or 'none'}."
+    return f"Here “{pair[late]}” comes first. Right: {', '.join(right) or 'none'}."
 
 
 def count_matrix(counts: np.ndarray, unit: str) -> go.Figure:

@@ -333,11 +333,11 @@ def test_a_judged_sentence_shows_its_evidence_and_who_is_right():
     bars, told = judged("x the y a", unknown=[True, False, False, False], note="A note.")
     assert list(bars.data[0].x) == [0, 1, -3, 2] and list(told.data[0].x) == [25, 50, 75, 100]
     assert [text[:2] == "? " for text in bars.layout.yaxis.ticktext] == [True] + [False] * 3
-    assert said(bars) == "The weightiest word is “y”: 3.00 for the first. A note."
-    assert said(told) == "Here the comes first. Right: Bag, 2-grams."
+    assert said(bars) == "The weightiest word is “y”: 3.00 for “the” first. A note."
+    assert said(told) == "Here “the” comes first. Right: Bag, 2-grams."
     bars, told = judged("a y the", 2)
-    assert list(bars.data[0].x) == [-2, 1] and "2-gram is “a y”: 2.00 for the first" in said(bars)
-    assert said(told) == "Here a comes first. Right: 3-grams, RNN."
+    assert list(bars.data[0].x) == [-2, 1] and "2-gram is “a y”: 2.00 for “the” first" in said(bars)
+    assert said(told) == "Here “a” comes first. Right: 3-grams, RNN."
 
 
 def test_a_sentence_that_cannot_be_judged_says_what_is_missing():
@@ -346,4 +346,4 @@ def test_a_sentence_that_cannot_be_judged_says_what_is_missing():
     assert "There is no right answer" in said(judged("the")[1])
     bars, told = judged("")
     assert len(bars.data[0].x) == len(told.data[0].x) == 0
-    assert "type a sentence with the and a" in said(bars)
+    assert "type a sentence with “the” and “a”" in said(bars)
