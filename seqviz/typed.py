@@ -15,6 +15,8 @@ from seqviz.export import deflated, to_onnx
 from seqviz.tasks.text import words as split_words
 
 SHOWN = 24  # characters of a word in a sentence
+# Marks that would turn the words after them around: a word is shown without.
+TURNING = {code: None for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class PageFunction:
                 results = {key: value.numpy() for key, value in self.function(tokens).items()}
         return Reading(
             tuple(
-                word if bad else self.vocabulary[self._tokens[word]]
+                word.translate(TURNING) if bad else self.vocabulary[self._tokens[word]]
                 for word, bad in zip(first, unknown)
             ),
             unknown,
@@ -128,6 +130,7 @@ class PageFunction:
 
 
 def _short(word: str) -> str:
+    word = word.translate(TURNING)
     return word if len(word) <= SHOWN else word[: SHOWN - 1] + "…"
 
 

@@ -20,7 +20,7 @@ function load(name) {
       script.onload = resolve;
       script.onerror = () => {
         scripts.delete(name); // to be tried again
-        reject(new Error(`${name} could not be read`));
+        reject(new Error(`${name} could not be read.`));
       };
       document.head.append(script);
     }));
@@ -89,7 +89,7 @@ function mountTyped(figure, spec, packed, address) {
   show(figure, { model });
   figure.querySelector(".sv-text input").addEventListener("focus", () => {
     typed.prepare()?.catch(() => {}); // what is wrong is said when the reader types
-  }, { once: true });
+  });
   new IntersectionObserver(([entry]) => {
     textEngine.seen[entry.isIntersecting ? "add" : "delete"](figure);
     textEngine.rest();

@@ -5,10 +5,12 @@ import { inflated, openWorker } from "./worker.js";
 import { short, words } from "./words.js";
 
 const SHOWN = 24;
+// Marks that would turn the words after them around: a word is shown without.
+const plain = (word) => word.replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 
 function noteOn(found, unknown, length) {
   const strange = [...new Set(found.filter((_, i) => unknown[i]))];
-  const named = strange.map((word) => `“${short(word, SHOWN)}”`).join(", ");
+  const named = strange.map((word) => `“${short(plain(word), SHOWN)}”`).join(", ");
   return [
     strange.length ? `Not in the model's vocabulary: ${named}.` : "",
     found.length > length ? `The model reads ${length} words; the rest is left out.` : "",
@@ -31,7 +33,7 @@ export function openVocabulary({ vocabulary, length, unknown: other }) {
     });
     const unknown = first.map((word) => !known.has(word));
     return {
-      words: first.map((word) => vocabulary[known.get(word)] ?? word),
+      words: first.map((word) => vocabulary[known.get(word)] ?? plain(word)),
       unknown, note: noteOn(found, unknown, length),
       tokens: tokens.some(Boolean) ? tokens : null,
     };

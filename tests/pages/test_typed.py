@@ -24,7 +24,9 @@ def said(reader, typed):
 
 
 def test_there_are_figures_of_typed_words():
-    assert {f.packed["function"] for f in TYPED} == {"attentionSteps", "typedDate"}
+    assert {f.packed["function"] for f in TYPED} == {
+        "attentionSteps", "judgedSentence", "typedDate",
+    }  # fmt: skip
 
 
 @every_typed

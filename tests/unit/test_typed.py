@@ -42,6 +42,9 @@ def test_a_text_is_split_looked_up_and_padded():
     assert reading.words == ("The", "zebra", "sat") and reading.unknown == (False, True, False)
     assert reading.note == "Not in the model's vocabulary: “zebra”."
     np.testing.assert_array_equal(reading.results["doubled"], [0, 4, 2, 8])
+    turned = reader.read("\u202ecat\u2066 sat")
+    assert turned.words == ("cat", "sat") and turned.unknown == (True, False)
+    assert "“cat”" in turned.note
     # A special token cannot be typed, and no word is looked up as an attribute.
     assert reader.tokens("[unknown] padding __proto__").tolist() == [[0, 1, 1, 1]]
 
