@@ -15,10 +15,11 @@ SENTENCE = (
     "the value of a name is the object that the name refers to and a function can return the "
     "value of the name in a class"
 )
-DATE = "Tuesday 5 March 2024 and Wednesday 6 March 2024 and Friday 8"
+DATE = "March 5 2024 Tuesday and Wednesday 6 March 2024 and Friday 8"
 TYPED = (  # page, figure, what is typed, after how many words
     ("transformer", "attention-steps", SENTENCE, (4, 12, 24)),
     ("seq2seq-attention", "typed-date", DATE, (1, 4, 12)),
+    ("bag-of-words", "judged", SENTENCE, (4, 12, 24)),
 )
 
 # From the press to the second frame after the last plot: the first is painted when it begins.

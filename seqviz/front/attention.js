@@ -79,7 +79,7 @@ export function attentionSteps(base, positions, controls, { words, unknown, note
   });
   const [heat] = whole.data;
   Object.assign(heat, {
-    z: matrix, xgap: Number(count <= SMALL), ygap: Number(count <= SMALL),
+    z: matrix, xgap: Number(count <= UPRIGHT), ygap: Number(count <= UPRIGHT),
     colorscale: positive ? PALE : DIVERGING,
     zmin: positive ? 0 : -largest, zmax: positive ? 1 : largest,
     customdata: shown.map((word) => columns.map((column) => `${word} → ${column}`)),

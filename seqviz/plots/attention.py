@@ -113,7 +113,7 @@ def attention_step(
     )  # fmt: skip
     span = {"zmin": 0, "zmax": 1} if positive else {"zmin": -largest, "zmax": largest}
     pale = [[0, "rgba(127,135,146,0.10)"], [0.1, "#9cbfee"], [1, "#1c5bb4"]]
-    gap = int(len(words) <= SMALL)  # each gap costs time, and small cells have no room for it
+    gap = int(len(words) <= UPRIGHT)  # each gap costs time, and small cells have no room for it
     fig.add_heatmap(
         z=matrix, xgap=gap, ygap=gap, colorscale=pale if positive else DIVERGING, **span,
         customdata=[[f"{row} → {column}" for column in columns] for row in shown],
