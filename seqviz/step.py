@@ -140,6 +140,6 @@ class TrainingStep:
         # In float64: 1 - 0.999 would keep four digits of float32. And as a tensor: the exporter
         # turns a number of Python into a float32.
         betas = torch.tensor([BETA_1, BETA_2], dtype=torch.float64)
-        first, second = (1 - betas**taken.double()).float().split(1)
+        first, second = (1 - betas ** taken.double()).float().split(1)
         step = mean / first / (torch.sqrt(square) / torch.sqrt(second) + EPSILON)
         return torch.cat([flat - rate * step, mean, square, taken])

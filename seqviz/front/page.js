@@ -17,7 +17,10 @@ function load(name) {
       const script = document.createElement("script");
       script.src = new URL(name, here);
       script.onload = resolve;
-      script.onerror = () => reject(new Error(`${name} could not be read.`));
+      script.onerror = () => {
+        scripts.delete(name); // another try may find it
+        reject(new Error(`${name} could not be read.`));
+      };
       document.head.append(script);
     }));
   }

@@ -4,17 +4,13 @@ import math
 
 import pytest
 import torch
-from small_steps import BATCH, CASES, DATES, apart, eager, take
+from small_steps import BATCH, BOUND, CASES, DATES, apart, eager, key_biases, take
 
 from seqviz.models import GRU, LSTM, RNN, TCN, BagOfWords, Transformer
 from seqviz.step import TrainingStep
 from seqviz.tasks import Adding, FirstToken, Order
 
 ALL = {**CASES, "Seq2Seq": DATES}
-# Adam divides a gradient by its own size: where it is nothing but rounding, so is the step. That is
-# the bias of the keys in an attention, whose true gradient is 0 (a softmax does not see what is
-# added to all of its scores). It wanders by up to the learning rate a step, and changes nothing.
-SGD = ADAM = 1e-5
 
 
 @pytest.fixture(autouse=True)
@@ -25,22 +21,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def key_biases(step: TrainingStep) -> torch.Tensor:
-    """Where in a state the biases of the keys are."""
-    found = []
-    for (name, shape), size in zip(step.shapes.items(), step.sizes):
-        third = shape.numel() // 3
-        mark = torch.zeros(size, dtype=torch.bool)
-        if name.endswith("in_proj_bias"):
-            mark[third : 2 * third] = True
-        found.append(mark)
-    return torch.cat(found)
-
-
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", ALL)
 def test_steps_are_those_of_torch(name, optimizer):
-    case, bound = ALL[name], {"sgd": SGD, "adam": ADAM}[optimizer]
+    case, bound = ALL[name], BOUND[optimizer]
     step = case.step(optimizer)
     ours = take(case, step, 20)
     noise = key_biases(step)
@@ -48,7 +32,7 @@ def test_steps_are_those_of_torch(name, optimizer):
         theirs, parameters = eager(case, optimizer, count)
         for result, taken in zip(ours, theirs):
             assert result["loss"].item() == pytest.approx(taken.loss, rel=bound)
-            assert result["grad_norm"].item() == pytest.approx(taken.grad_norm, rel=2 * bound)
+            assert result["grad_norm"].item() == pytest.approx(taken.grad_norm, rel=bound)
             if "accuracy" in result:
                 assert result["accuracy"].item() == pytest.approx(taken.score)
             assert ("state_grad_norm" in result) == (taken.state_grad_norm is not None)
@@ -62,6 +46,7 @@ def test_steps_are_those_of_torch(name, optimizer):
         assert apart(found[~noise], parameters[~noise]) < bound
         if optimizer == "sgd":
             assert apart(found, parameters) < bound
+        # Adam makes steps of rounding errors where the gradient is one: `compare` says where.
         assert (found - parameters).abs().max() < count * case.rate(optimizer)
     assert apart(parameters, step.start()[: sum(step.sizes)]) > 1e-3  # training went somewhere
 
@@ -97,11 +82,11 @@ def test_long_and_vanished_gradients_keep_their_digits():
     seen = by_state > 1e-36  # below, float32 has denormal numbers with fewer digits
     assert by_state[seen].min() < 1e-24  # whose square is no float32 number
     found = result["state_grad_norm"].double()
-    torch.testing.assert_close(found[seen] / by_state[seen], torch.ones(int(seen.sum())).double(), rtol=1e-3, atol=0)  # fmt: skip
+    torch.testing.assert_close(found[seen], by_state[seen], rtol=1e-3, atol=0)
     wanted = of_inputs.norm(dim=(0, 2))[seen]
     assert wanted.min() < 1e-24
     found = result["input_grad_norm"].double()[seen]
-    torch.testing.assert_close(found / wanted, torch.ones_like(wanted), rtol=1e-3, atol=0)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=0)
 
 
 def test_a_step_has_no_memory_and_leaves_the_model_alone():
@@ -138,7 +123,7 @@ def test_what_is_recorded_is_what_the_model_says():
     batch = case.batch(0)
     result = step(step.start(), batch.inputs, batch.targets, torch.tensor(0.1))
     torch.testing.assert_close(result["attention"], step.model(batch.inputs).attention[0, -1])
-    assert result["attention"].shape == (2, 12, 12)  # head, query, key
+    assert result["attention"].shape == (2, 8, 8)  # head, query, key
 
 
 def test_tokens_have_no_gradient_at_the_inputs():
@@ -150,7 +135,7 @@ def test_tokens_have_no_gradient_at_the_inputs():
 
 
 def test_a_start_may_come_from_another_model_of_the_same_shape():
-    task = Adding(12)
+    task = Adding(8)
     step = TrainingStep(LSTM(2, 8, 1, forget_bias=0.0), task)
     other = LSTM(2, 8, 1, forget_bias=3.0)
     state = step.start(other)
@@ -185,7 +170,9 @@ def test_every_kind_of_model_and_task_is_among_the_cases():
     whole = {"RNN", "LSTM", "GRU", "TCN", "WaveNet", "Transformer", "FeedForward", "Seq2Seq"}
     assert models == whole | {"BagOfWords", "NGrams"} and whole <= set(all_models.__all__)
     for model, size in ((BagOfWords, 60), (Transformer, 60)):
-        assert any(isinstance(c.model(), model) and c.task.input_size == size for c in CASES.values())
+        assert any(
+            isinstance(c.model(), model) and c.task.input_size == size for c in CASES.values()
+        )
     for task in (Adding, FirstToken, Order):
         assert any(isinstance(case.task, task) for case in CASES.values())
-    assert BATCH == len(CASES["RNN"].batch(0).inputs)
+    assert len(CASES["RNN"].batch(0).inputs) == BATCH
