@@ -75,7 +75,8 @@ export class PageDriver {
     const recorded = this.packed.recorded;
     const why = String(error?.message ?? error).slice(0, 200).replace(/\.$/, "");
     if (training.taken > 0) return `The training stopped: ${why}. Press Train to begin again.`;
-    training.replay(recorded.runs.map((run) => ({
+    const begin = Object.fromEntries(this.spec.controls.map((c) => [c.name, c.start]));
+    training.replay(this.facts(begin), recorded.runs.map((run) => ({
       values: Array.from(open(run.value).data),
       rows: run.rows ? cut(open(run.rows)).map((row, i) => [i * recorded.every, row]) : [],
       last: Object.fromEntries(Object.entries(run.last).map(([name, array]) => {

@@ -93,7 +93,8 @@ export class Training {
   }
 
   // A recorded run in place of one's own.
-  replay(runs, steps) {
+  replay(facts, runs, steps) {
+    Object.assign(this, new Training(facts, steps));
     this.add({
       values: runs.map((run) => run.values), rows: runs.map((run) => run.rows),
       last: runs.map((run) => run.last), taken: steps,
@@ -351,8 +352,8 @@ export class LiveModel {
     } catch (error) {
       if (!here()) return;
       this.turn = this.held = null;
-      training.over = true;
       const sentence = this.driver.failed(error, training);
+      training.over = true;
       training.fillAll();
       this.emit({ error: sentence });
     }

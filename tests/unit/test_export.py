@@ -158,7 +158,7 @@ def test_a_convolution_that_is_not_plain_is_refused():
     for settings in ({"stride": 2}, {"padding": 1}, {"groups": 3}):
         channels = 3 // settings.get("groups", 1)
         weight = torch.ones(3, channels, 2)
-        with pytest.raises(ValueError, match="Only plain convolutions over time can be exported."):
+        with pytest.raises(ValueError, match="Only plain convolutions over time can be"):
             to_onnx(
                 lambda x, s=settings, w=weight: {"y": torch.nn.functional.conv1d(x, w, **s)},
                 {"x": torch.ones(2, 3, 8)},
@@ -170,7 +170,8 @@ def test_pieces_of_a_tensor_have_their_gradients():
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             parts = [x[:, -1], x[:, 1:5].sum(1), x.unbind(1)[2], *x.chunk(3, 2)[1].unbind(1)]
-            return {"g": torch.autograd.grad(sum((p.square() / (i + 1)).sum() for i, p in enumerate(parts)), x)[0]}  # fmt: skip
+            total = sum((part.square() / i).sum() for i, part in enumerate(parts, start=1))
+            return {"g": torch.autograd.grad(total, x)[0]}
 
     x = torch.arange(2.0 * 6 * 6).sin().view(2, 6, 6)
     found, wanted = onnx_of(gradients, x)

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from small_steps import FewPixels
+from small_steps import FewPixels, FlatAdding
 
 from seqviz.explore import Choice, GridError, Slider, Text, Toggle
 from seqviz.explore.explorable import BOOK_VARIABLE
@@ -15,7 +15,7 @@ from seqviz.live import live as live_module
 from seqviz.live import page, train_live
 from seqviz.live.live import LIVE_MIME
 from seqviz.live.widget import LiveWidget
-from seqviz.models import LSTM, RNN, TCN, BagOfWords, Seq2Seq, Transformer
+from seqviz.models import LSTM, RNN, TCN, BagOfWords, FeedForward, Transformer
 from seqviz.tasks import Adding, CopyMemory, Dates, FirstToken, Order
 from seqviz.training import steps
 
@@ -104,19 +104,14 @@ def test_a_start_that_raises_says_so_in_its_cell():
         make(fails)
 
 
-@pytest.mark.parametrize(
-    ("task", "model"),
-    [
-        (Dates(), lambda task: Seq2Seq(task.input_size, 4)),
-        (type("Own", (Adding,), {"training_part": None, "batch": Adding.batch})(6), None),
-    ],
-)
-def test_a_page_says_which_batches_it_can_draw(book, task, model):
-    if model is None:  # an Adding of one's own is still drawn as Adding
-        assert page.feed(task)["kind"] == "adding"
-        return
-    with pytest.raises(GridError, match=r"A page draws the batches of Adding, .* not of Dates\."):
+@pytest.mark.parametrize("task", [Dates(), FlatAdding(10)], ids=repr)
+def test_a_page_says_which_batches_it_can_draw(book, task):
+    sentence = rf"A page draws the batches of Adding, .* not of {type(task).__name__}\."
+    with pytest.raises(GridError, match=sentence):
         page.feed(task)
+    if isinstance(task, FlatAdding):
+        with pytest.raises(GridError, match=sentence):
+            make(begin({"deep": FeedForward(20, 4, 1, layers=2)}, task))
 
 
 # What a page gets
