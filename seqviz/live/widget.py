@@ -31,8 +31,11 @@ class LiveWidget(Widget):
         if not isinstance(message, dict):
             return super()._on_message(widget, message, buffers)
         try:
-            handler = {"facts": self._facts, "start": self._start, "run": self._run}
-            result = handler[message["kind"]](message)
+            handlers = {
+                "facts": self._facts, "start": self._start, "run": self._run,
+                "release": self._release,
+            }  # fmt: skip
+            result = handlers[message["kind"]](message)
         # Whatever the reader's function raises is shown beside the controls; the kernel lives on.
         except Exception as error:
             result = {"error": error_line(error)}
@@ -46,6 +49,10 @@ class LiveWidget(Widget):
 
     def _start(self, message: dict) -> dict:
         self._races[message["view"]] = self._live.race(**message["positions"])
+        return {}
+
+    def _release(self, message: dict) -> dict:
+        self._races.pop(message["view"], None)
         return {}
 
     def _run(self, message: dict) -> dict:

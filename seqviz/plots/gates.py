@@ -24,9 +24,12 @@ GATES = {
     "input_gate": ("input gate i<sub>t</sub>", "#c7560f", "dash", "triangle-up"),
     "forget_gate": ("forget gate f<sub>t</sub>", "#3b7dd8", "solid", "circle"),
     "output_gate": ("output gate o<sub>t</sub>", "#14a38b", "dot", "square"),
+    "update_gate": ("update gate z<sub>t</sub>", "#b75694", "longdash", "diamond"),
+    "reset_gate": ("reset gate r<sub>t</sub>", "#7f7a2a", "dashdot", "x"),
 }
 STATES = {
     "cell": ("cell state c<sub>t</sub>", "#6d58ce", "solid", "circle"),
+    "candidate": ("candidate n<sub>t</sub>", "#189ccc", "dash", "triangle-up"),
     "hidden": ("hidden state h<sub>t</sub>", "#c17c00", "dot", "square"),
 }
 
@@ -34,13 +37,13 @@ STATES = {
 def cell_steps(
     gates: Mapping[str, np.ndarray], events: Sequence[str], largest: float
 ) -> list[go.Figure]:
-    """One unit step by step: its gates (0 to 1), then its cell state and hidden state.
+    """One unit step by step: its gates (0 to 1), then its states.
 
-    `gates` maps input_gate, forget_gate, output_gate, cell and hidden to values `(time,)`;
-    `events` is one text a step, shown below its number; `largest` is the largest cell state that
-    the second picture leaves room for.
+    `gates` maps input_gate, forget_gate, output_gate, cell and hidden to values `(time,)`, or, for
+    a GRU, update_gate, reset_gate, candidate and hidden. `events` is one text a step, shown below
+    its number; `largest` is the largest state that the second picture leaves room for.
     """
-    steps = np.arange(1, len(gates["cell"]) + 1)
+    steps = np.arange(1, len(gates["hidden"]) + 1)
     labels = [f"{step}<br>{escape(event)}" for step, event in zip(steps, events, strict=True)]
     x_axis = {
         "title": {"text": "Time step t, and what is on the input"}, "tickvals": steps.tolist(),
@@ -51,7 +54,8 @@ def cell_steps(
     figures = []
     for looks, title, y_axis in zip((GATES, STATES), titles, y_axes):
         fig = figure(height=310, xaxis=x_axis, yaxis={"title": {"text": title}, **y_axis})
-        for key, (label, color, dash, symbol) in looks.items():
+        for key in (key for key in looks if key in gates):
+            label, color, dash, symbol = looks[key]
             fig.add_scatter(
                 x=steps, y=gates[key], mode="lines+markers", name=label,
                 line={"color": color, "dash": dash, "width": 2.5},
@@ -60,18 +64,22 @@ def cell_steps(
             )  # fmt: skip
         figures.append(fig)
     figures[1].add_hline(y=0, line={"color": MUTED, "width": 1})
-    forget, cell, hidden = gates["forget_gate"], gates["cell"], gates["hidden"]
-    peak = int(np.abs(cell).argmax())
+    is_lstm = "cell" in gates
+    keeps = gates["forget_gate" if is_lstm else "update_gate"]
+    held, hidden = gates["cell" if is_lstm else "hidden"], gates["hidden"]
+    opened = int((gates["input_gate"] > 0.5).sum()) if is_lstm else 0
+    first = f"The input gate opens at {opened} of {len(steps)} steps. " if is_lstm else ""
+    gate = "forget" if is_lstm else "update"
     describe(
-        figures[0],
-        f"The input gate opens at {int((gates['input_gate'] > 0.5).sum())} of {len(steps)} steps. "
-        f"The forget gate lies between {forget.min():.2f} and {forget.max():.2f}.",
+        figures[0], f"{first}The {gate} gate lies between {keeps.min():.2f} and {keeps.max():.2f}."
     )
-    held = f"The cell state is furthest from zero at step {peak + 1}, at {cell[peak]:.2f}."
+    peak, state = int(np.abs(held).argmax()), "cell state" if is_lstm else "hidden state"
+    far = f"The {state} is furthest from zero at step {peak + 1}, at {held[peak]:.2f}."
+    end = f"At the last step it is {held[-1]:.2f}"
     describe(
         figures[1],
-        f"{held if abs(cell[peak]) > 0.05 else 'The cell state stays near zero.'} At the last step "
-        f"it is {cell[-1]:.2f}, and the hidden state is {hidden[-1]:.2f}.",
+        f"{far if abs(held[peak]) > 0.05 else f'The {state} stays near zero.'} {end}"
+        + (f", and the hidden state is {hidden[-1]:.2f}." if is_lstm else "."),
     )
     return figures
 

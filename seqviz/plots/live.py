@@ -23,8 +23,9 @@ def looks(models: dict[str, str]) -> list[Style]:
         look = style(key) if key in MODELS else Style(label, MUTED, "solid", "circle", "")
         again = seen.count(key)
         seen.append(key)
-        # The same model with another start: a wide dash tells it apart in every theme.
-        look = replace(look, dash=["solid", "2px 5px", "10px 4px"][again % 3]) if again else look
+        # The same model with another start keeps its colour; its dash tells it apart.
+        dashes = [dash for dash in ("solid", "3px 3px", "12px 4px") if dash != look.dash]
+        look = replace(look, dash=dashes[(again - 1) % len(dashes)]) if again else look
         found.append(replace(look, label=label))
     return found
 
@@ -48,13 +49,15 @@ def live_metric(runs: Sequence[Style], metric: str, chance: float, target: float
     return fig
 
 
-def live_gradient(runs: Sequence[Style], of_inputs: bool) -> go.Figure:
+def live_gradient(runs: Sequence[Style], of_inputs: bool, length: int) -> go.Figure:
     """The gradient by lag at the step just taken, a line a run, in powers of ten."""
     what = "x" if of_inputs else "h"
     below = "the largest" if of_inputs else f"‖∂L/∂{what}<sub>T</sub>‖"
     axis = f"‖∂L/∂{what}<sub>t</sub>‖ / {below}"
     fig = _still("Lag T − t (time steps)", axis, height=360, top=64)
-    fig.update_yaxes(range=[LOW - 0.5, 3], **powers_of_ten(LOW, 3, 3))
+    low, high = (-8, 1) if of_inputs else (LOW, 3)
+    fig.update_xaxes(range=[0, length - 1])
+    fig.update_yaxes(range=[low - 0.5, high], **powers_of_ten(low, high, 2 if of_inputs else 3))
     for look in runs:
         fig.add_scatter(
             x=[], y=[], mode="lines", name=escape(look.label), line=look.line(),
@@ -64,11 +67,10 @@ def live_gradient(runs: Sequence[Style], of_inputs: bool) -> go.Figure:
     return fig
 
 
-def live_gradient_map(run: Style, of_inputs: bool) -> go.Figure:
+def live_gradient_map(run: Style, of_inputs: bool, length: int) -> go.Figure:
     """The gradient by training step and lag for one run; dark means that little arrives."""
     what = "x" if of_inputs else "h"
-    fig = _map(run.label, "Training step", "Lag T − t", height=300)
-    fig.layout.yaxis.autorange = "reversed"
+    fig = _map(run.label, ("Training step", [0, 100]), ("Lag T − t", [length - 0.5, -0.5]))
     fig.add_heatmap(
         x=[], y=[], z=[], zmin=LOW, zmax=0,
         hovertemplate="step %{x}, lag %{y}: 10<sup>%{z:.1f}</sup><extra></extra>",
@@ -80,9 +82,9 @@ def live_gradient_map(run: Style, of_inputs: bool) -> go.Figure:
     return fig
 
 
-def live_gate(run: Style, gate: str) -> go.Figure:
+def live_gate(run: Style, gate: str, length: int, units: int) -> go.Figure:
     """A gate of one run by time step and unit, on the first sequence of the batch."""
-    fig = _map(run.label, "Time step t", "Unit", height=300)
+    fig = _map(run.label, ("Time step t", [0.5, length + 0.5]), ("Unit", [0.5, units + 0.5]))
     fig.add_heatmap(
         z=[], x0=1, dx=1, y0=1, dy=1, zmin=0, zmax=1,
         hovertemplate="step %{x}, unit %{y}: %{z:.2f}<extra></extra>",
@@ -91,10 +93,10 @@ def live_gate(run: Style, gate: str) -> go.Figure:
     return fig
 
 
-def live_attention(run: Style) -> go.Figure:
+def live_attention(run: Style, length: int) -> go.Figure:
     """Attention of one run, mean of the heads of its last layer, on the batch's first sequence."""
-    fig = _map(run.label, "Key: looked at", "Query: looking", height=360)
-    fig.layout.yaxis.autorange = "reversed"
+    end = length + 0.5
+    fig = _map(run.label, ("Key: looked at", [0.5, end]), ("Query: looking", [end, 0.5]), 360)
     fig.add_heatmap(
         z=[], x0=1, dx=1, y0=1, dy=1, zmin=0,
         hovertemplate="%{y} looks at %{x}: %{z:.3f}<extra></extra>",
@@ -103,8 +105,9 @@ def live_attention(run: Style) -> go.Figure:
     return fig
 
 
-def _map(label: str, x: str, y: str, height: int) -> go.Figure:
-    fig = _still(x, y, height, top=36)
+def _map(label: str, x: tuple[str, list], y: tuple[str, list], height: int = 300) -> go.Figure:
+    fig = _still(x[0], y[0], height, top=36)
+    fig.layout.xaxis.range, fig.layout.yaxis.range = x[1], y[1]
     fig.add_annotation(
         x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", text=escape(label),
         font={"size": 14},

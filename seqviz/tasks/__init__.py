@@ -4,13 +4,14 @@ from seqviz.tasks.dates import Dates, Sentence, write_dates
 from seqviz.tasks.digits import Digits
 from seqviz.tasks.order import Order
 from seqviz.tasks.synthetic import Adding, CopyMemory, FirstToken
-from seqviz.tasks.task import Batch, Task
+from seqviz.tasks.task import Batch, DataTask, Task
 from seqviz.tasks.text import corpus, ngrams, sentences, split, vocabulary, words
 
 __all__ = [
     "Adding",
     "Batch",
     "CopyMemory",
+    "DataTask",
     "Dates",
     "Digits",
     "FirstToken",

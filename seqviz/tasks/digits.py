@@ -7,13 +7,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from seqviz.tasks.task import Batch, Task, generator
+from seqviz.tasks.task import Batch, DataTask
 
 TEST = 360  # a fifth of the 1,797 images
 
 
 @dataclass(frozen=True)
-class Digits(Task):
+class Digits(DataTask):
     """Name a handwritten digit after reading its 64 pixels, row by row, one a time step.
 
     The 1,797 images of 8 x 8 pixels that scikit-learn carries (Alpaydin and Kaynak 1998): a small
@@ -31,22 +31,6 @@ class Digits(Task):
     input_size: ClassVar[int] = 1
     output_size: ClassVar[int] = 10
     length: ClassVar[int] = 64
-
-    def batch(self, batch_size: int, seed: int) -> Batch:
-        """Draw from the images for training: inputs (batch, 64, 1) and digits (batch,)."""
-        training, _ = self._parts
-        chosen = torch.randint(
-            len(training.targets), (batch_size,), generator=generator(batch_size, seed)
-        )
-        return Batch(training.inputs[chosen], training.targets[chosen])
-
-    def training_part(self) -> Batch:
-        """Return everything that `batch` draws from, in the order of its random numbers."""
-        return self._parts[0]
-
-    def held_out(self) -> Batch:
-        """Return the images that `batch` never draws: inputs (360, 64, 1), digits (360,)."""
-        return self._parts[1]
 
     @cached_property
     def _parts(self) -> tuple[Batch, Batch]:

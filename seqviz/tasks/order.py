@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from seqviz.tasks.task import Batch, Task, check_whole, generator
+from seqviz.tasks.task import Batch, DataTask, check_whole
 from seqviz.tasks.text import corpus, sentences, split, vocabulary
 
 SPECIAL = ("[padding]", "[unknown]")  # token 0 and token 1; the words follow from 2
@@ -18,7 +18,7 @@ Passage = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Order(Task):
+class Order(DataTask):
     """Say which of two words comes first in a real sentence: class 0 for `first`, 1 for `second`.
 
     A passage is the longest run of 6 to `length` words of a corpus sentence that holds each of the
@@ -28,7 +28,8 @@ class Order(Task):
 
     inputs: tokens (batch, time) int64, padded at the left; 0 is padding, 1 any word that is not
     among the `vocabulary_size - 2` most frequent. targets: classes (batch,).
-    The `held_out_share` of the sentences, chosen by `split_seed`, is never trained on.
+    The `held_out_share` of the sentences, chosen by `split_seed`, is never trained on; in what is
+    held out each passage stands directly before its swapped twin.
 
     Raises ValueError if `first` and `second` are not two different words of the vocabulary, if
     fewer than 20 passages hold both, or for a length below 6 or a share that is not within 0 and 1.
@@ -69,22 +70,6 @@ class Order(Task):
     def input_size(self) -> int:
         """The number of tokens."""
         return len(self.vocabulary)
-
-    def batch(self, batch_size: int, seed: int) -> Batch:
-        """Draw from the training part: tokens (batch, time) and classes (batch,)."""
-        training, _ = self._parts
-        chosen = torch.randint(
-            len(training.targets), (batch_size,), generator=generator(batch_size, seed)
-        )
-        return Batch(training.inputs[chosen], training.targets[chosen])
-
-    def training_part(self) -> Batch:
-        """Return everything that `batch` draws from, in the order of its random numbers."""
-        return self._parts[0]
-
-    def held_out(self) -> Batch:
-        """Return everything held out, each passage directly before its swapped twin."""
-        return self._parts[1]
 
     def gap(self, inputs: Tensor) -> Tensor:
         """Return how many steps apart the two words are: tokens (batch, time) -> (batch,).

@@ -78,6 +78,28 @@ class Task:
         return score >= self.target if self.metric == "accuracy" else score <= self.target
 
 
+class DataTask(Task):
+    """A task whose batches are drawn from one part of a data set; the rest is held out."""
+
+    _parts: tuple[Batch, Batch]  # for training, and held out
+
+    def batch(self, batch_size: int, seed: int) -> Batch:
+        """Draw a batch from the training part; the same batch size and seed give the same one."""
+        training, _ = self._parts
+        chosen = torch.randint(
+            len(training.targets), (batch_size,), generator=generator(batch_size, seed)
+        )
+        return Batch(training.inputs[chosen], training.targets[chosen])
+
+    def training_part(self) -> Batch:
+        """Return everything that `batch` draws from, in the order of its random numbers."""
+        return self._parts[0]
+
+    def held_out(self) -> Batch:
+        """Return everything that `batch` never draws."""
+        return self._parts[1]
+
+
 def generator(batch_size: int, seed: int) -> torch.Generator:
     """Return a source of random numbers that depends on `seed` alone.
 

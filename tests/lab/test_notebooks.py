@@ -22,6 +22,8 @@ sys.path[:0] = [str(ROOT / "tests")]
 from find_chromium import find  # noqa: E402
 from notebook_app import FRONT_ENDS, Notebook, jupyter, write_notebook  # noqa: E402
 
+from seqviz import models, steps, tasks  # noqa: E402
+
 expect.set_options(timeout=20_000)
 
 # What a figure shows, as plotly holds it.
@@ -70,7 +72,22 @@ print("score", sv.evaluate(model, task.batch(8, seed=0), task))
 again = sv.train(model, task, steps=5, learning_rate=1e-3, progress=False)
 print("again", len(again["loss"]), again.about["stopped"])
 """
-CELLS = [WAVE, EXPLORE, "shown", FRAME, TRAIN, USE]
+LIVE = """
+def race(length, forget_bias):
+    if forget_bias == 3:
+        raise ValueError("there is no such bias.")
+    task = sv.tasks.Adding(length)
+    sizes = task.input_size, 16, task.output_size
+    return task, {"RNN": sv.models.RNN(*sizes),
+                  "LSTM": sv.models.LSTM(*sizes, forget_bias=forget_bias)}
+
+sv.train_live(
+    race, name="race", caption="Two networks.", views=("metric", "gradient map", "gates"),
+    steps=100_000, learning_rate=sv.Slider([0.001, 0.003, 0.01], 0.003),
+    length=sv.Choice({"5 steps": 5, "10 steps": 10}), forget_bias=sv.Slider([0, 1, 2, 3], 1),
+)
+"""
+CELLS = [WAVE, EXPLORE, "shown", FRAME, TRAIN, USE, LIVE]
 
 
 @pytest.fixture(scope="module")
@@ -183,9 +200,10 @@ def test_every_control_of_a_chapter_asks_the_kernel(opened, front_end, chapter):
     notebook = opened(front_end, f"chapters/{chapter}.ipynb")
     notebook.run_all()
     count = {"vanishing-gradients": 4, "opening": 1}[chapter]
-    expect(notebook.page.locator("figure.sv-figure .sv-readout")).to_have_count(count)
-    for number in range(count):
-        figure = notebook.figure(number)
+    # A training is drawn by its own test.
+    figures = notebook.page.locator("figure.sv-figure:has(.sv-readout):not(:has(.sv-training))")
+    expect(figures).to_have_count(count)
+    for figure in figures.all():
         figure.scroll_into_view_if_needed()
         for handle in slider(figure).all():
             redrawn(figure, partial(handle.press, "ArrowRight"))
@@ -199,14 +217,17 @@ def test_every_control_of_a_chapter_asks_the_kernel(opened, front_end, chapter):
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_between_two_grid_values_the_figure_is_the_kernels(opened, front_end):
     notebook = opened(front_end, "chapters/opening.ipynb")
-    figure = notebook.figure()
-    figure.get_by_role("button", name="Reset: first-gradient").click()
+    reset = notebook.page.get_by_role("button", name="Reset: first-gradient")
+    figure = notebook.page.locator("figure.sv-figure").filter(has=reset)
+    reset.click()
     expect(figure.locator("output")).to_have_text("0.9")
     redrawn(figure, lambda: slider(figure).press("ArrowRight"))
     expect(figure.locator("output")).to_have_text("0.91")
     cells = json.loads((ROOT / "chapters/opening.ipynb").read_text(encoding="utf-8"))["cells"]
     scope: dict = {}
-    exec(["".join(c["source"]) for c in cells if c["cell_type"] == "code"][1], scope)
+    for cell in cells:
+        if cell["id"] in ("opening-race-start", "opening-02"):
+            exec("".join(cell["source"]), scope)
     (traces,) = json.loads(figure.evaluate(SHOWN))
     wanted = scope["gradient_of"](0.91, "tanh").data
     for trace, want in zip(traces, wanted, strict=True):
@@ -323,6 +344,61 @@ def test_training_shows_its_progress_and_an_interrupt_leaves_the_model_usable(wo
     steps, kept = re.match(r"interrupted after (\d+) of 1000000 steps (\d+)", text).groups()
     assert steps == kept and np.isfinite(float(re.search(r"score (\S+)", text)[1]))
     assert "Traceback" not in workshop.cell(4).inner_text()
+
+
+def steps_of(figure: Locator) -> int:
+    return int(re.match(r"step (\d+)", figure.locator(".sv-status").inner_text())[1])
+
+
+def more_steps(figure: Locator) -> None:
+    """Wait until the training has gone on."""
+    before, end = steps_of(figure), time.monotonic() + 20
+    while steps_of(figure) <= before:
+        assert time.monotonic() < end, f"No step was taken: {figure.inner_text()}"
+        time.sleep(0.02)
+
+
+def test_the_kernel_trains_what_the_buttons_ask_for(workshop):
+    workshop.run(6)
+    button = partial(workshop.page.get_by_role, "button")
+    expect(button(name="Train: race")).to_be_visible()
+    figure = workshop.page.locator("figure.sv-figure").filter(has=button(name="Step: race"))
+    button(name="Step: race").press("Enter")
+    expect(said(figure)).to_contain_text("After 1 step ")
+    # The very step that PyTorch takes.
+    task = tasks.Adding(5)
+    losses = []
+    for model in (models.RNN(2, 16, 1), models.LSTM(2, 16, 1, forget_bias=1)):
+        (step,) = steps(model, task, steps=1, learning_rate=0.003)
+        losses.append(f"{step.loss:.3f}")
+    expect(said(figure)).to_contain_text(f"RNN {losses[0]}, LSTM {losses[1]}")
+
+    button(name="Train: race").click()
+    expect(button(name="Pause: race")).to_be_visible()
+    more_steps(figure)
+    slider(figure).last.press("ArrowRight")  # the learning rate acts on what goes on
+    before = steps_of(figure)
+    more_steps(figure)
+    assert steps_of(figure) > before > 1
+    button(name="Pause: race").press("Space")
+    expect(button(name="Train: race")).to_be_visible()
+    workshop.idle()
+    stopped = steps_of(figure)
+    time.sleep(0.5)
+    assert steps_of(figure) == stopped
+    for plot in json.loads(figure.evaluate(SHOWN)):
+        assert all(len(trace["z"] if trace["type"] == "heatmap" else trace["x"]) for trace in plot)
+
+    choose(figure, "10 steps")  # another task: from the beginning
+    expect(figure.locator(".sv-status")).to_have_text("step 0")
+    slider(figure).first.press("End")
+    expect(problem(figure)).to_have_text("ValueError: there is no such bias.")
+    slider(figure).first.press("Home")
+    expect(problem(figure)).to_be_hidden()
+    button(name="Step: race").click()
+    expect(said(figure)).to_contain_text("9 steps back")
+    button(name="Reset: race").click()
+    expect(figure.locator(".sv-status")).to_have_text("step 0")
 
 
 def test_after_a_restart_the_figure_says_so_and_its_cell_works_again(workshop):

@@ -31,8 +31,9 @@ UNIT = {
 
 def test_cell_steps_shows_gates_and_states_with_what_is_on_the_input():
     gates, states = plots.cell_steps(UNIT, ["+1", "", "<b>"], largest=2)
-    for figure, looks in ((gates, GATES), (states, STATES)):
-        assert len(figure.data) == len(looks)
+    for figure, table in ((gates, GATES), (states, STATES)):
+        looks = {name: look for name, look in table.items() if name in UNIT}
+        assert len(figure.data) == len(looks) >= 2
         for trace, (name, (label, color, dash, symbol)) in zip(figure.data, looks.items()):
             np.testing.assert_array_equal(shown(trace), UNIT[name])
             np.testing.assert_array_equal(shown(trace, "x"), [1, 2, 3])
@@ -50,6 +51,25 @@ def test_cell_steps_shows_gates_and_states_with_what_is_on_the_input():
     assert "stays near zero" in said(plots.cell_steps(empty, [""] * 3, largest=2)[1])
     with pytest.raises(ValueError):
         plots.cell_steps(UNIT, ["one too few"], largest=2)
+
+
+def test_cell_steps_shows_a_gru_by_its_own_gates():
+    unit = {
+        "reset_gate": np.array([1.0, 0.9]), "update_gate": np.array([0.25, 0.5]),
+        "candidate": np.array([1.0, -1.0]), "hidden": np.array([0.75, -0.125]),
+    }  # fmt: skip
+    gates, states = plots.cell_steps(unit, ["+1", ""], largest=1)
+    for figure, names in (
+        (gates, ["update_gate", "reset_gate"]),
+        (states, ["candidate", "hidden"]),
+    ):
+        assert [trace.name for trace in figure.data] == [(GATES | STATES)[n][0] for n in names]
+        for trace, name in zip(figure.data, names):
+            np.testing.assert_array_equal(shown(trace), unit[name])
+    assert said(gates) == "The update gate lies between 0.25 and 0.50."
+    assert said(states) == (
+        "The hidden state is furthest from zero at step 1, at 0.75. At the last step it is -0.12."
+    )
 
 
 @pytest.mark.parametrize("looks", [GATES, STATES])
