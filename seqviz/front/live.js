@@ -120,6 +120,7 @@ export class Training {
     } else if (view.kind === "gradient map") {
       const columns = of.rows.map(([, gradient]) => relative(gradient, this.ofInputs).map((v) => Math.log10(Math.max(v, GONE))));
       const lags = columns[0]?.map((_, lag) => lag) ?? [];
+      figure.layout.xaxis.range = [0, Math.max(100, this.taken)];
       Object.assign(figure.data[0], {
         x: of.rows.map(([step]) => step), y: lags, z: lags.map((lag) => columns.map((c) => c[lag])),
       });
@@ -373,13 +374,13 @@ export class LiveModel {
     }
   }
 
-  // One picture a frame: each is small work, and the page stays smooth.
-  draw(turn, index = 0, said = 0) {
+  // One picture a frame, and then a rest of half the time it took: the page stays smooth.
+  draw(turn, index = 0, said = 0, rested = 0) {
     if (this.turn !== turn) return;
     const { training } = this;
-    if (this.dirty) {
+    const now = performance.now();
+    if (this.dirty && now >= rested) {
       index %= training.figures.length;
-      const now = performance.now();
       if (now - said > SAY) {
         training.say();
         said = now;
@@ -387,8 +388,10 @@ export class LiveModel {
       training.fill(index);
       this.emit({ only: [index] });
       this.dirty = ++index !== training.figures.length;
+      const end = performance.now();
+      rested = end + (end - now) / 2;
     }
-    requestAnimationFrame(() => this.draw(turn, index, said));
+    requestAnimationFrame(() => this.draw(turn, index, said, rested));
   }
 
   // Out of sight, or the page is left: stop, and give the memory back.

@@ -381,6 +381,8 @@ def check_run(trainer: Trainer, count: int, **settings) -> None:
         wanted = (last / last[0]).log10().tolist()
         assert trainer.trace(1, run)["y"] == pytest.approx(wanted, abs=1e-2)
         map_of_run = trainer.trace(2 + run, 0)
+        axis = json.loads(trainer.reader.shown(trainer.name))[2 + run][1]["xaxis"]
+        assert axis["range"] == [0, max(100, count)]
         assert len(map_of_run["z"]) == len(last)
         column = [row[-1] for row in map_of_run["z"]]
         measured = results[map_of_run["x"][-1]]["state_grad_norm"].flip(0)
