@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
 import torch
 from playwright.sync_api import Page, sync_playwright
@@ -55,7 +56,7 @@ TAKE = """async ([name, count]) => {
   while ((await engine.ask("run", { until, rate: 0.003, every: 1 })).taken < until);
   return (performance.now() - begin) / count;
 }"""
-OPEN = """async ([name, file, state, record]) => {
+OPEN = """async ([name, file, state]) => {
   const raw = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   globalThis.engines ??= {};
   const engine = await front.openWorker((script) => new Promise((resolve, reject) => {
@@ -101,15 +102,11 @@ def _page(folder: Path) -> None:
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
     text = f"globalThis.seqvizTemplates={_script_json(TEMPLATES)};"
     (folder / "style-templates.js").write_text(text, encoding="utf-8")
-    before = os.environ.get(BOOK_VARIABLE)
-    os.environ[BOOK_VARIABLE] = "1"
-    try:
+    with mock.patch.dict(os.environ, {BOOK_VARIABLE: "1"}):
         live = train_live(
             _start, name="race", caption="RNN against LSTM.", steps=20, batch_size=BATCH,
             views=("metric", "gradient", "gradient map", "gates"),
         )  # fmt: skip
-    finally:
-        os.environ.pop(BOOK_VARIABLE) if before is None else None
     spec = live._repr_mimebundle_()[LIVE_MIME]
     spec["steps"] = 1_000_000  # the recorded run need not be as long
     assert len(spec["packed"]["figures"]) == 5
@@ -158,7 +155,7 @@ def _steps(page: Page, rounds: int, count: int) -> list[dict]:
     for name, (_, limit) in MODELS.items():
         file, step = _file(name)
         state = base64.b64encode(step.start().numpy().tobytes()).decode()
-        page.evaluate(OPEN, [name, base64.b64encode(file).decode(), state, True])
+        page.evaluate(OPEN, [name, base64.b64encode(file).decode(), state])
         eager = _eager(name)
         ours, base = [], []
         page.evaluate(TAKE, [name, 3 * count])

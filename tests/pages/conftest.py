@@ -41,7 +41,8 @@ SHOWN = """(name) => {
 }"""
 
 POSITIONS = """(name) => Object.fromEntries(
-  [...document.getElementById(name).querySelectorAll(".sv-control:not(.sv-training)")].map((control) => {
+  [...document.getElementById(name).querySelectorAll(".sv-control")]
+  .filter((control) => control.querySelector("input")).map((control) => {
     const inputs = [...control.querySelectorAll("input")];
     const { id, type, value, checked } = inputs[0];
     if (type === "radio")

@@ -607,7 +607,7 @@ def test_two_figures_train_one_after_the_other(race_of):
     second.reader.draw("attention")
     second.button("Train").scroll_into_view_if_needed()
     second.page.evaluate(
-        "() => { document.getElementById('attention').scrollIntoView(); scrollBy(0, 20); }"
+        "() => { document.getElementById('attention').scrollIntoView(); scrollBy(0, 200); }"
     )
     stopped = first.rests()  # out of sight
     workers(first, 0)
@@ -742,3 +742,40 @@ def test_what_changes_many_times_a_second_is_not_read_aloud(race_of):
     race.press("Pause")
     race.rests()
     assert polite.get_attribute("aria-live") == "polite"
+
+
+# What it shows
+
+BUDGET = 150  # steps of both models: ten seconds give 400 on a busy machine, 2,400 on a quiet one
+
+
+@pytest.fixture(scope="module")
+def vanishing(site):
+    """A page of the race at the size of the chapters: 50 steps, 32 units, 32 sequences."""
+
+    def start(seed):
+        task, both = race(50, 3, seed, 32)
+        return task, both
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(BOOK_VARIABLE, "1")
+        figure = train_live(
+            start, name="vanishing", caption="A gradient that vanishes, and one that does not.",
+            steps=BUDGET, views=("gradient map",), seed=Choice({"0": 0, "1": 1, "2": 2}, "0"),
+        )  # fmt: skip
+        write(site, "vanishing.html", [figure])
+    return figure
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_gradient_of_the_rnn_vanishes_and_that_of_the_lstm_does_not(seed, vanishing, race_of):
+    shown = race_of("vanishing", "vanishing.html")
+    shown.figure.get_by_label(str(seed), exact=True).check()
+    shown.press("Train")
+    shown.page.set_default_timeout(60_000)
+    shown.until(BUDGET, exactly=True, word="Train")
+    rnn, lstm = (shown.trace(run, 0)["z"] for run in (0, 1))
+    assert len(rnn) == len(lstm) == 50
+    # In powers of ten, at every step: measured at most -7.7 and at least -3.9.
+    assert max(rnn[49]) < -6 and min(lstm[49]) > -4
