@@ -14,8 +14,8 @@ import torch
 RESULTS = Path(__file__).parent / "results.md"
 README = Path(__file__).parents[1] / "README.md"
 BENCHMARKS = (
-    "import_time", "probe_cost", "packing", "page_speed", "typing_speed", "round_trip",
-    "chapter_time",
+    "import_time", "probe_cost", "packing", "page_speed", "training_step", "typing_speed",
+    "round_trip", "chapter_time",
 )  # fmt: skip
 
 

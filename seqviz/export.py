@@ -185,6 +185,26 @@ def _unbind(x: Tensor, dim: int = 0) -> list[Tensor]:
     return [aten.select(x, dim, i) for i in range(x.shape[dim])]
 
 
+def _slice_backward(
+    gradient: Tensor, sizes: Sequence[int], dim: int, start: int, end: int, step: int
+) -> Tensor:
+    if step != 1:
+        return NotImplemented
+    after = sizes[dim] - start - gradient.shape[dim]
+    return _around(gradient, dim, start, after)
+
+
+def _select_backward(gradient: Tensor, sizes: Sequence[int], dim: int, index: int) -> Tensor:
+    dim, index = dim % len(sizes), index % sizes[dim]
+    return _around(gradient.unsqueeze(dim), dim, index, sizes[dim] - index - 1)
+
+
+def _around(x: Tensor, dim: int, before: int, after: int) -> Tensor:
+    """x with zeros before and after it along one dimension."""
+    dims_after = x.dim() - 1 - dim % x.dim()
+    return functional.pad(x, [0, 0] * dims_after + [before, after])
+
+
 # In other terms than torch's own table: what the exporter has no operation for, and lists.
 DECOMPOSITIONS = {
     aten.convolution.default: _convolution,
@@ -192,6 +212,8 @@ DECOMPOSITIONS = {
     aten.split_with_sizes.default: _pieces,
     aten.split.Tensor: _split,
     aten.unbind.int: _unbind,
+    aten.slice_backward.default: _slice_backward,
+    aten.select_backward.default: _select_backward,
 }
 
 

@@ -137,9 +137,9 @@ class TrainingStep:
         taken = taken + 1
         mean = mean + (gradient - mean) * (1 - BETA_1)
         square = BETA_2 * square + (1 - BETA_2) * gradient * gradient
-        # In float64: 1 - 0.999 would keep four digits of float32.
-        count = taken.double()
-        first = (1 - torch.pow(BETA_1, count)).float()
-        root = torch.sqrt(1 - torch.pow(BETA_2, count)).float()
-        step = mean / first / (torch.sqrt(square) / root + EPSILON)
+        # In float64: 1 - 0.999 would keep four digits of float32. And as a tensor: the exporter
+        # turns a number of Python into a float32.
+        betas = torch.tensor([BETA_1, BETA_2], dtype=torch.float64)
+        first, second = (1 - betas ** taken.double()).float().split(1)
+        step = mean / first / (torch.sqrt(square) / torch.sqrt(second) + EPSILON)
         return torch.cat([flat - rate * step, mean, square, taken])

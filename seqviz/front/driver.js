@@ -10,7 +10,7 @@ function open({ deflated, dtype, shape, wide }) {
 
 export class PageDriver {
   constructor(packed, spec, load, files) {
-    Object.assign(this, { packed, spec, load, files, engine: null, kept: null });
+    Object.assign(this, { packed, spec, load, files, engine: null, kept: null, releasing: null });
   }
   point(positions) {
     const { axes, sizes, starts } = this.packed;
@@ -25,6 +25,7 @@ export class PageDriver {
   async start(positions, training) {
     const { runs, task, seed } = this.point(positions);
     const files = await Promise.all(runs.map((run) => this.graph(run.graph)));
+    await this.releasing;
     this.engine ??= await openWorker(this.load);
     const kept = this.kept?.training === training ? this.kept.states : null;
     this.kept = null;
@@ -56,16 +57,15 @@ export class PageDriver {
   }
   run(request) { return this.engine.ask("run", request); }
 
-  async release() {
+  // The worker goes, the numbers stay.
+  release() {
     const { engine, training } = this;
-    if (!engine) return;
+    if (!engine) return this.releasing;
     this.engine = null;
-    try {
-      const { states } = await engine.ask("states");
-      this.kept = { training, states };
-    } finally {
-      engine.close();
-    }
+    this.releasing = engine.ask("states")
+      .then(({ states }) => { this.kept = { training, states }; }, () => {})
+      .then(() => engine.close());
+    return this.releasing;
   }
 
   // A device that cannot train shows the run that was recorded when the book was built.
@@ -74,8 +74,9 @@ export class PageDriver {
     this.engine = null;
     const recorded = this.packed.recorded;
     const why = String(error?.message ?? error).slice(0, 200).replace(/\.$/, "");
-    if (training.taken > 0) return `The training stopped: ${why}. Press Train to go on from where it began, or Reset.`;
-    training.replay(recorded.runs.map((run) => ({
+    if (training.taken > 0) return `The training stopped: ${why}. Press Train to begin again.`;
+    const begin = Object.fromEntries(this.spec.controls.map((c) => [c.name, c.start]));
+    training.replay(this.facts(begin), recorded.runs.map((run) => ({
       values: Array.from(open(run.value).data),
       rows: run.rows ? cut(open(run.rows)).map((row, i) => [i * recorded.every, row]) : [],
       last: Object.fromEntries(Object.entries(run.last).map(([name, array]) => {

@@ -39,6 +39,7 @@ class Run {
     return count ? (this.sums.at(-1) - this.sums[this.values.length - count]) / count : NaN;
   }
   add(value, learned) {
+    value ??= NaN; // what JSON has no number for
     this.values.push(value);
     this.sums.push(this.sums.at(-1) + value);
     if (this.reached === null && this.values.length >= WINDOW && learned(this.mean())) {
@@ -72,6 +73,7 @@ export class Training {
     this.goal = steps;
     this.every = 1; // steps from one column of a gradient map to the next
     this.speed = 0; // steps a second
+    this.over = false; // whether it cannot go on
     this.figures = facts.views.map((view) => copy(view.figure));
     this.fillAll();
   }
@@ -91,7 +93,8 @@ export class Training {
   }
 
   // A recorded run in place of one's own.
-  replay(runs, steps) {
+  replay(facts, runs, steps) {
+    Object.assign(this, new Training(facts, steps));
     this.add({
       values: runs.map((run) => run.values), rows: runs.map((run) => run.rows),
       last: runs.map((run) => run.last), taken: steps,
@@ -105,7 +108,7 @@ export class Training {
     if (view.kind === "metric") {
       this.runs.forEach((run, i) => Object.assign(figure.data[i], run.line()));
       figure.layout.xaxis.range = [0, Math.max(100, this.taken)];
-      const highest = Math.max(...this.runs.map((run) => Math.max(...run.line().y, 0)));
+      const highest = Math.max(0, ...figure.data.slice(0, this.runs.length).flatMap(({ y }) => y.filter(Number.isFinite)));
       const top = view.figure.layout.yaxis.range[1];
       if (this.facts.metric === "mse") figure.layout.yaxis.range = [0, Math.max(top, Math.min(1.05 * highest, 4 * top))];
     } else if (view.kind === "gradient") {
@@ -117,6 +120,7 @@ export class Training {
     } else if (view.kind === "gradient map") {
       const columns = of.rows.map(([, gradient]) => relative(gradient, this.ofInputs).map((v) => Math.log10(Math.max(v, GONE))));
       const lags = columns[0]?.map((_, lag) => lag) ?? [];
+      figure.layout.xaxis.range = [0, Math.max(100, this.taken)];
       Object.assign(figure.data[0], {
         x: of.rows.map(([step]) => step), y: lags, z: lags.map((lag) => columns.map((c) => c[lag])),
       });
@@ -137,7 +141,8 @@ export class Training {
     if (!this.taken) {
       sentences.push(`Press Train. Knowing nothing gives ${facts.metric === "mse" ? "a mean squared error" : "an accuracy"} of ${power(facts.chance)}; from ${power(facts.target)} the task counts as learned.`);
     } else {
-      const each = runs.map((run, i) => `${facts.labels[i]} ${run.mean().toFixed(3)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
+      const mean = (run) => (Number.isFinite(run.mean()) ? run.mean().toFixed(3) : "no number any more");
+      const each = runs.map((run, i) => `${facts.labels[i]} ${mean(run)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
       sentences.push(`After ${this.taken} ${this.taken === 1 ? "step" : "steps"} the ${name} is: ${each.join(", ")}.`);
     }
     if (views.has("gradient") || views.has("gradient map")) {
@@ -148,11 +153,35 @@ export class Training {
       const lag = (runs[0].last[facts.quantity]?.data.length ?? 1) - 1;
       if (each.length) sentences.push(`${lag} steps back the gradient, relative to the ${this.ofInputs ? "largest" : "last"}, is: ${each.join(", ")}.`);
     }
+    // The first picture says it aloud; the others are named for whoever cannot see them.
+    this.figures.forEach((figure, i) => { figure.layout.meta = { label: this.label(facts.views[i]) }; });
     this.figures[0].layout.meta = { description: sentences.join(" ") };
+  }
+  label({ kind, run, quantity }) {
+    const whose = run === null ? "" : ` of ${this.facts.labels[run]}`;
+    const map = run === null ? null : this.runs[run].last[quantity];
+    if (kind === "gradient") return "Gradient by lag, at the step just taken.";
+    if (!map) return `${kind}${whose}: nothing yet.`;
+    if (kind === "gradient map") {
+      return `Gradient by lag${whose}, over ${this.taken} steps; at the last one the furthest lag has ${power(relative(map.data, this.ofInputs).at(-1))}.`;
+    }
+    if (kind === "gates") {
+      const open = map.data.reduce((sum, value) => sum + value, 0) / map.data.length;
+      return `${quantity.replace("gates.", "").replaceAll("_", " ")}${whose}, by time step and unit: ${(100 * open).toFixed(0)} % open on average.`;
+    }
+    const looked = meanOfHeads(map).reduce((sum, row) => sum.map((v, k) => v + row[k]));
+    const most = looked.indexOf(Math.max(...looked));
+    return `Attention${whose}: position ${most + 1} gets ${((100 * looked[most]) / map.dims[1]).toFixed(0)} % of all.`;
   }
   fillAll() {
     this.figures.forEach((_, i) => this.fill(i));
     this.say();
+  }
+
+  // A loss that is no number ends a training: its parameters are none either.
+  lost() {
+    const at = this.runs.findIndex((run) => run.values.length && !Number.isFinite(run.values.at(-1)));
+    return at < 0 ? "" : `The loss of ${this.facts.labels[at]} is no number any more; a lower learning rate may help. Press Train to begin again.`;
   }
 
   progress(i) {
@@ -228,9 +257,12 @@ export class LiveModel {
   constructor(spec, state, driver) {
     Object.assign(this, { spec, driver, listeners: [], show: () => {} });
     this.positions = Object.fromEntries(spec.controls.map((c) => [c.name, c.start]));
-    this.running = false;
+    this.turn = null; // while training goes on, what tells this time from those before
+    this.going = Promise.resolve();
     this.busy = false; // while the engine loads
-    this.started = false; // whether the driver holds this training
+    this.held = null; // the training that the driver holds
+    this.resets = 0;
+    this.again = false; // whether a training goes on after a reset that is under way
     this.state = { spec, ...state };
     this.training = new Training(state.facts, spec.steps);
     this.state.answer = { number: 0, figures: this.training.figures, error: "" };
@@ -258,48 +290,72 @@ export class LiveModel {
     else this.emit({ only: [] });
   }
 
+  // A control can move again before the driver has answered, or while the engine loads: only the
+  // last reset counts, and whether training goes on is remembered over all of them.
   async reset() {
-    const wasRunning = this.running;
-    this.running = this.started = false;
+    const number = ++this.resets;
+    this.again ||= this.running;
+    this.turn = this.held = null;
     try {
+      await this.loading?.catch(() => {});
       const facts = await this.driver.facts(this.positions);
+      if (number !== this.resets) return;
       this.training = new Training(facts, this.spec.steps);
       this.emit();
     } catch (error) {
+      this.again = false;
       this.emit({ error: error.message });
       return;
     }
-    if (wasRunning) await this.toggle();
+    if (number !== this.resets || !this.again) return;
+    this.again = false;
+    await this.toggle();
   }
+
+  get running() { return this.turn !== null; }
 
   toggle() {
     if (this.busy) return undefined;
     if (this.running) return this.pause();
-    const { training } = this;
-    while (training.taken >= training.goal) training.goal += this.spec.steps;
-    this.running = true;
-    return this.go(() => this.running, training.goal);
+    this.turn = {};
+    return this.go(this.turn);
   }
   step() {
     if (this.busy) return undefined;
     if (this.running) return this.pause();
-    return this.go(() => false, this.training.taken + 1);
+    return this.go(null);
   }
   pause() {
-    this.running = false;
+    this.turn = null;
     this.show();
   }
 
-  // Two requests are under way at any time, so that the engine need not wait for a drawing.
-  async go(more, until) {
+  // Steps of one turn, or a single step, when those asked for before are taken.
+  go(turn) {
+    const before = this.going;
+    this.going = before.then(() => this.take(turn));
+    return this.going;
+  }
+  async take(turn) {
+    const more = () => turn !== null && this.turn === turn;
+    if (turn && !more()) return;
+    // A new training where the last is over, its numbers lost or recorded.
+    if (this.training.over) this.training = new Training(this.training.facts, this.spec.steps);
     const { training } = this;
+    while (turn && training.taken >= training.goal) training.goal += this.spec.steps;
+    const until = turn ? training.goal : training.taken + 1;
     const here = () => training === this.training;
-    const ask = () => this.driver.run({ until, rate: this.driver.rate(this.positions), every: training.every });
+    const ask = () => {
+      const answer = this.driver.run({ until, rate: this.driver.rate(this.positions), every: training.every });
+      answer.catch(() => {}); // told by the one that is waited for
+      return answer;
+    };
+    // Two requests are under way at any time, so that the engine need not wait for a drawing.
     const line = [];
     try {
       await this.ready(training);
-      if (!here()) return;
-      this.draw(training);
+      if (!here() || (turn && !more())) return;
+      if (turn) this.draw(turn);
       let [began, from] = [performance.now(), training.taken];
       do {
         while (line.length < (more() ? 2 : 1)) line.push(ask());
@@ -307,6 +363,7 @@ export class LiveModel {
         if (!here()) return;
         training.add(answer);
         this.dirty = true;
+        if (training.lost()) throw new Error();
         const seconds = (performance.now() - began) / 1000;
         if (seconds > 0.5) {
           training.speed = (training.taken - from) / seconds;
@@ -315,52 +372,60 @@ export class LiveModel {
       } while (more() && training.taken < until);
       for (const answer of await Promise.all(line)) if (here()) training.add(answer);
       if (!here()) return;
-      this.running = false;
+      if (more()) this.turn = null;
       training.fillAll();
       this.emit();
     } catch (error) {
       if (!here()) return;
-      this.running = this.started = false;
-      const sentence = this.driver.failed(error, training);
+      this.turn = this.held = null;
+      const sentence = training.lost() || this.driver.failed(error, training);
+      training.over = true;
       training.fillAll();
       this.emit({ error: sentence });
     }
   }
   async ready(training) {
-    if (this.started) return;
+    if (this.held === training) return;
     this.busy = true;
     this.show();
     try {
-      await this.driver.start(this.positions, training);
-      this.started = true;
+      this.loading = this.driver.start(this.positions, training);
+      await this.loading;
+      if (training === this.training) this.held = training;
     } finally {
       this.busy = false;
+      this.loading = null;
       this.show();
     }
   }
 
-  // One picture a frame: each is small work, and the page stays smooth.
-  draw(training, turn = 0, said = 0) {
-    if (!this.running || training !== this.training) return;
-    if (this.dirty) {
-      const index = turn++ % training.figures.length;
-      const now = performance.now();
+  // One picture a frame, and then a rest of half the time it took: the page stays smooth.
+  draw(turn, index = 0, said = 0, rested = 0) {
+    if (this.turn !== turn) return;
+    const { training } = this;
+    const now = performance.now();
+    if (this.dirty && now >= rested) {
+      index %= training.figures.length;
       if (now - said > SAY) {
         training.say();
         said = now;
       }
       training.fill(index);
       this.emit({ only: [index] });
-      this.dirty = index !== training.figures.length - 1;
+      this.dirty = ++index !== training.figures.length;
+      const end = performance.now();
+      rested = end + (end - now) / 2;
     }
-    requestAnimationFrame(() => this.draw(training, turn, said));
+    requestAnimationFrame(() => this.draw(turn, index, said, rested));
   }
 
   // Out of sight, or the page is left: stop, and give the memory back.
   async leave() {
+    this.again = false;
     this.pause();
-    if (!this.started) return;
-    this.started = false;
+    await this.loading?.catch(() => {});
+    if (!this.held) return;
+    this.held = null;
     await this.driver.release();
   }
 }

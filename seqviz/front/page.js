@@ -19,7 +19,7 @@ function load(name) {
       script.src = new URL(name, here);
       script.onload = resolve;
       script.onerror = () => {
-        scripts.delete(name); // to be tried again
+        scripts.delete(name); // another try may find it
         reject(new Error(`${name} could not be read.`));
       };
       document.head.append(script);

@@ -24,7 +24,9 @@ export async function openWorker(load) {
   const worker = new Worker(url);
   const waiting = new Map();
   let number = 0;
+  let broken = null; // a worker can fail before it is asked anything
   const fail = (error) => {
+    broken ??= error;
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };
@@ -39,6 +41,7 @@ export async function openWorker(load) {
     fail(new Error(event.message || "its worker could not be started"));
   };
   const ask = (kind, message = {}, transfer = []) => new Promise((resolve, reject) => {
+    if (broken) return reject(broken);
     waiting.set(++number, { resolve, reject });
     worker.postMessage({ number, kind, ...message }, transfer);
   });

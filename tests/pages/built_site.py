@@ -117,9 +117,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The site on a local server; yields its address, without a slash at the end."""
-    handler = functools.partial(_Quiet, directory=str(SITE))
+def served(site: Path = SITE) -> Iterator[str]:
+    """A site on a local server; yields its address, without a slash at the end."""
+    handler = functools.partial(_Quiet, directory=str(site))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -41,7 +41,8 @@ SHOWN = """(name) => {
 }"""
 
 POSITIONS = """(name) => Object.fromEntries(
-  [...document.getElementById(name).querySelectorAll(".sv-control")].map((control) => {
+  [...document.getElementById(name).querySelectorAll(".sv-control")]
+  .filter((control) => control.querySelector("input")).map((control) => {
     const inputs = [...control.querySelectorAll("input")];
     const { id, type, value, checked } = inputs[0];
     if (type === "radio")
@@ -130,8 +131,8 @@ def server() -> Iterator[str]:
 class Visits:
     """Opens pages, in contexts that are shared by theme, width and so on, and so is their cache."""
 
-    def __init__(self, browser: Browser, server: str) -> None:
-        self.browser, self.server = browser, server
+    def __init__(self, browser: Browser, server: str, site: Path = SITE) -> None:
+        self.browser, self.server, self.site = browser, server, site
         self.contexts: dict[tuple, BrowserContext] = {}
         self.kept: dict[tuple, Reader] = {}
         self.open: list[Reader] = []
@@ -149,7 +150,7 @@ class Visits:
                 **options,
             )
             self.contexts[key].set_default_timeout(15_000)
-        address = SITE.as_uri() if file else self.server
+        address = self.site.as_uri() if file else self.server
         reader = Reader(self.contexts[key].new_page(), address)
         self.open.append(reader)
         if path:
