@@ -366,7 +366,7 @@ export class LiveModel {
     try {
       this.loading = this.driver.start(this.positions, training);
       await this.loading;
-      if (training === this.training) this.held = training;
+      this.held = training;
     } finally {
       this.busy = false;
       this.loading = null;
