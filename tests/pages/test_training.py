@@ -465,6 +465,14 @@ def test_hasty_hands_do_no_harm(race_of):
     assert race.trace(0, 0)["y"][0] == pytest.approx(losses[0], rel=1e-3)
 
 
+def test_every_press_of_step_counts(race_of):
+    race = race_of()
+    race.press("Step")
+    race.until(1, exactly=True, word="Train")
+    race.button("Step").evaluate("(button) => { for (let i = 0; i < 3; i++) button.click(); }")
+    race.until(4, exactly=True, word="Train")
+
+
 def test_a_learning_rate_acts_on_what_goes_on(race_of):
     race = race_of()
     race.press("Train")
