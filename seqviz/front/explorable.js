@@ -177,9 +177,9 @@ export function render({ model, el, plotly, training }) {
     }
     plots.forEach((plot, i) => { plot.hidden = i >= figures.length; });
     figures.forEach((figure, i) => {
-      const description = figure.layout?.meta?.description ?? "";
+      const { description, label } = figure.layout?.meta ?? {};
       if (only && !only.includes(i)) return;
-      plots[i].setAttribute("aria-label", description || spec.caption);
+      plots[i].setAttribute("aria-label", description || label || spec.caption);
       draw(plotly, plots[i], figure, templates);
     });
     // What changes many times a second is not read aloud before it stops.

@@ -153,11 +153,35 @@ export class Training {
       const lag = (runs[0].last[facts.quantity]?.data.length ?? 1) - 1;
       if (each.length) sentences.push(`${lag} steps back the gradient, relative to the ${this.ofInputs ? "largest" : "last"}, is: ${each.join(", ")}.`);
     }
+    // The first picture says it aloud; the others are named for whoever cannot see them.
+    this.figures.forEach((figure, i) => { figure.layout.meta = { label: this.label(facts.views[i]) }; });
     this.figures[0].layout.meta = { description: sentences.join(" ") };
+  }
+  label({ kind, run, quantity }) {
+    const whose = run === null ? "" : ` of ${this.facts.labels[run]}`;
+    const map = run === null ? null : this.runs[run].last[quantity];
+    if (kind === "gradient") return "Gradient by lag, at the step just taken.";
+    if (!map) return `${kind}${whose}: nothing yet.`;
+    if (kind === "gradient map") {
+      return `Gradient by lag${whose}, over ${this.taken} steps; at the last one the furthest lag has ${power(relative(map.data, this.ofInputs).at(-1))}.`;
+    }
+    if (kind === "gates") {
+      const open = map.data.reduce((sum, value) => sum + value, 0) / map.data.length;
+      return `${quantity.replace("gates.", "").replaceAll("_", " ")}${whose}, by time step and unit: ${(100 * open).toFixed(0)} % open on average.`;
+    }
+    const looked = meanOfHeads(map).reduce((sum, row) => sum.map((v, k) => v + row[k]));
+    const most = looked.indexOf(Math.max(...looked));
+    return `Attention${whose}: position ${most + 1} gets ${((100 * looked[most]) / map.dims[1]).toFixed(0)} % of all.`;
   }
   fillAll() {
     this.figures.forEach((_, i) => this.fill(i));
     this.say();
+  }
+
+  // A loss that is no number ends a training: its parameters are none either.
+  lost() {
+    const at = this.runs.findIndex((run) => run.values.length && !Number.isFinite(run.values.at(-1)));
+    return at < 0 ? "" : `The loss of ${this.facts.labels[at]} is no number any more; a lower learning rate may help. Press Train to begin again.`;
   }
 
   progress(i) {
@@ -339,6 +363,7 @@ export class LiveModel {
         if (!here()) return;
         training.add(answer);
         this.dirty = true;
+        if (training.lost()) throw new Error();
         const seconds = (performance.now() - began) / 1000;
         if (seconds > 0.5) {
           training.speed = (training.taken - from) / seconds;
@@ -353,7 +378,7 @@ export class LiveModel {
     } catch (error) {
       if (!here()) return;
       this.turn = this.held = null;
-      const sentence = this.driver.failed(error, training);
+      const sentence = training.lost() || this.driver.failed(error, training);
       training.over = true;
       training.fillAll();
       this.emit({ error: sentence });

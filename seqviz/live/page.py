@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqviz.live.live import Live
 
 COLUMNS = 120  # of a recorded gradient map
+RECORDED = 300  # steps at most
 
 
 def pack(live: Live) -> dict:
@@ -107,11 +108,12 @@ def _signature(step: TrainingStep) -> tuple:
 def _recorded(live: Live) -> dict:
     """The run at the start of the controls, for a device that cannot train."""
     race = live.race()
-    every = -(-live.steps // COLUMNS)
+    steps = min(live.steps, RECORDED)
+    every = -(-steps // COLUMNS)
     values: list[list[Tensor]] = [[] for _ in race.models]
     rows: list[list[Tensor]] = [[] for _ in race.models]
     last: list[dict[str, Tensor]] = []
-    for step in range(live.steps):
+    for step in range(steps):
         last = race.take()
         for run, measured in enumerate(last):
             values[run].append(value(measured))
@@ -123,7 +125,7 @@ def _recorded(live: Live) -> dict:
          "last": {name: _array(tensor) for name, tensor in internals(measured).items()}}
         for run, measured in enumerate(last)
     ]  # fmt: skip
-    return {"steps": live.steps, "every": every, "runs": runs}
+    return {"steps": steps, "every": every, "runs": runs}
 
 
 def _array(tensor: Tensor) -> dict:
