@@ -708,6 +708,34 @@ def test_a_worker_that_dies_is_told_and_can_begin_again(race_of):
     check_run(race, 60)
 
 
+WILD = """{ const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (message, ...rest) {
+  const sent = globalThis.wild && message.rate ? { ...message, rate: 1e30 } : message;
+  return post.call(this, sent, ...rest);
+}; }"""
+
+
+def test_a_loss_that_is_no_number_ends_a_training(race_of):
+    race = race_of(script=WILD)
+    race.page.evaluate("globalThis.wild = true")
+    race.press("Train")
+    race.page.wait_for_function("document.querySelector('.sv-problem').textContent")
+    assert re.fullmatch(
+        r"The loss of \w+ is no number any more; a lower learning rate may help\. "
+        r"Press Train to begin again\.",
+        race.problem,
+    )
+    race.until(1, word="Train")
+    workers(race, 1)
+    race.page.evaluate("scrollTo(0, 9999)")
+    workers(race, 0)
+    race.page.evaluate("() => { scrollTo(0, 0); globalThis.wild = false; }")
+    race.press("Train")
+    race.until(60, exactly=True, word="Train")
+    assert not race.problem
+    check_run(race, 60)
+
+
 # For everyone
 
 
