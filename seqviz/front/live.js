@@ -391,7 +391,7 @@ export class LiveModel {
     try {
       this.loading = this.driver.start(this.positions, training);
       await this.loading;
-      if (training === this.training) this.held = training;
+      this.held = training;
     } finally {
       this.busy = false;
       this.loading = null;
@@ -424,8 +424,7 @@ export class LiveModel {
     this.again = false;
     this.pause();
     await this.loading?.catch(() => {});
-    if (!this.held) return;
     this.held = null;
-    await this.driver.release();
+    await this.driver.release(); // also the engine of a training that is over
   }
 }

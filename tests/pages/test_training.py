@@ -465,6 +465,14 @@ def test_hasty_hands_do_no_harm(race_of):
     assert race.trace(0, 0)["y"][0] == pytest.approx(losses[0], rel=1e-3)
 
 
+def test_every_press_of_step_counts(race_of):
+    race = race_of()
+    race.press("Step")
+    race.until(1, exactly=True, word="Train")
+    race.button("Step").evaluate("(button) => { for (let i = 0; i < 3; i++) button.click(); }")
+    race.until(4, exactly=True, word="Train")
+
+
 def test_a_learning_rate_acts_on_what_goes_on(race_of):
     race = race_of()
     race.press("Train")
@@ -596,7 +604,7 @@ def test_leaving_while_the_engine_loads_frees_it(race_of):
     race.page.evaluate("scrollTo(0, 99999)")
     race.until(0, word="Train")
     workers(race, 0)
-    assert race.rests() < 50 and not race.problem
+    assert race.rests() == 0 and not race.problem
 
 
 def test_two_figures_train_one_after_the_other(race_of):
@@ -694,6 +702,34 @@ def test_a_worker_that_dies_is_told_and_can_begin_again(race_of):
     race.press("Train")
     race.page.wait_for_function("document.querySelector('.sv-problem').textContent")
     assert race.problem == "The training stopped: out of memory. Press Train to begin again."
+    race.press("Train")
+    race.until(60, exactly=True, word="Train")
+    assert not race.problem
+    check_run(race, 60)
+
+
+WILD = """{ const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (message, ...rest) {
+  const sent = globalThis.wild && message.rate ? { ...message, rate: 1e30 } : message;
+  return post.call(this, sent, ...rest);
+}; }"""
+
+
+def test_a_loss_that_is_no_number_ends_a_training(race_of):
+    race = race_of(script=WILD)
+    race.page.evaluate("globalThis.wild = true")
+    race.press("Train")
+    race.page.wait_for_function("document.querySelector('.sv-problem').textContent")
+    assert re.fullmatch(
+        r"The loss of \w+ is no number any more; a lower learning rate may help\. "
+        r"Press Train to begin again\.",
+        race.problem,
+    )
+    race.until(1, word="Train")
+    workers(race, 1)
+    race.page.evaluate("scrollTo(0, 9999)")
+    workers(race, 0)
+    race.page.evaluate("() => { scrollTo(0, 0); globalThis.wild = false; }")
     race.press("Train")
     race.until(60, exactly=True, word="Train")
     assert not race.problem
