@@ -46,8 +46,8 @@ def _script_file(name: str, text: str, grids: Path) -> str:
 def figure_html(spec: dict, grids: Path) -> str:
     """One figure as HTML; a large grid goes to a script file in `grids`."""
     packed = spec.pop("packed")
-    for name, step in packed.get("graphs", {}).items():  # loaded when Train is pressed
-        packed["graphs"][name] = {"source": _script_file(name, _script_json(step), grids)}
+    for name, content in packed.get("files", {}).items():  # loaded when the reader asks for it
+        packed["files"][name] = {"source": _script_file(name, _script_json(content), grids)}
     text = _script_json(packed)
     if len(text) > INLINE:
         spec = {**spec, "source": _script_file(spec["name"], text, grids)}

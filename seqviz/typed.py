@@ -122,7 +122,7 @@ class PageFunction:
         graph = deflated(to_onnx(flat, {"tokens": self.tokens(text)}))
         digest = hashlib.sha256(graph.encode()).hexdigest()[:12]
         return {
-            "function": self.name, "graphs": {f"text-{digest}": {"deflated": graph}},
+            "function": self.name, "files": {f"text-{digest}": {"deflated": graph}},
             "vocabulary": list(self.vocabulary), "length": self.length, "unknown": self.unknown,
             "facts": self.facts, "text": text,
             "results": {key: _array(value) for key, value in self.read(text).results.items()},

@@ -24,36 +24,26 @@ export class PageDriver {
 
   async start(positions, training) {
     const { runs, task, seed } = this.point(positions);
-    const files = await Promise.all(runs.map((run) => this.graph(run.graph)));
+    const graphs = await Promise.all(runs.map((run) => this.file(run.graph)));
+    const { feeds, blobs } = await this.file(this.packed.data);
     await this.releasing;
     this.engine ??= await openWorker(this.load);
     const kept = this.kept?.training === training ? this.kept.states : null;
     this.kept = null;
-    const feed = { ...this.packed.feeds[task] };
+    const feed = { ...feeds[task] };
     for (const part of ["inputs", "targets"]) if (feed[part]) feed[part] = open(feed[part]);
     await this.engine.ask("start", {
       feed, seed, size: this.packed.batch_size, taken: training.taken,
       runs: runs.map((run, i) => ({
-        name: run.graph, bytes: files[i], state: kept?.[i] ?? this.state(run),
+        name: run.graph, bytes: inflated(graphs[i].deflated), state: kept?.[i] ?? first(run, blobs),
       })),
     });
     this.training = training;
   }
-  async graph(name) {
-    const file = this.packed.graphs[name];
+  async file(name) {
+    const file = this.packed.files[name];
     if (file.source && !this.files.has(name)) await this.load(file.source);
-    return inflated((file.source ? this.files.get(name) : file).deflated);
-  }
-  // Parameters one after the other, then room for what the optimizer remembers.
-  state({ start, size }) {
-    const state = new Float32Array(size);
-    let at = 0;
-    for (const blob of start) {
-      const piece = new Float32Array(bytes(this.packed.blobs[blob]));
-      state.set(piece, at);
-      at += piece.length;
-    }
-    return state;
+    return file.source ? this.files.get(name) : file;
   }
   run(request) { return this.engine.ask("run", request); }
 
@@ -86,6 +76,18 @@ export class PageDriver {
     })), recorded.steps);
     return `This device could not train here: ${why}. You see a run recorded with PyTorch, at the settings the figure begins with.`;
   }
+}
+
+// Parameters one after the other, then room for what the optimizer remembers.
+function first({ start, size }, blobs) {
+  const state = new Float32Array(size);
+  let at = 0;
+  for (const blob of start) {
+    const piece = new Float32Array(bytes(blobs[blob]));
+    state.set(piece, at);
+    at += piece.length;
+  }
+  return state;
 }
 
 function cut({ data, shape: [count, width] }) {

@@ -50,8 +50,8 @@ export class TextEngine {
   constructor(load, files) {
     Object.assign(this, { load, files, opened: null, sent: new Set(), busy: 0, seen: new Set() });
   }
-  async call(graphs, tokens) {
-    const [[name, file]] = Object.entries(graphs);
+  async call(files, tokens) {
+    const [[name, file]] = Object.entries(files);
     this.busy++;
     try {
       this.opened ??= openWorker(this.load);
@@ -99,12 +99,12 @@ export function typedFigure(compute, packed, controls, engine) {
       const reading = read(positions[name]);
       const key = String(reading.tokens);
       if (known.has(key)) return draw(positions, reading, known.get(key));
-      return engine.call(packed.graphs, reading.tokens).then((found) => {
+      return engine.call(packed.files, reading.tokens).then((found) => {
         if (known.size > begun) known.delete([...known.keys()].at(-1)); // the last one is enough
         known.set(key, found);
         return draw(positions, reading, found);
       });
     },
-    prepare: () => first.tokens && engine.call(packed.graphs, first.tokens),
+    prepare: () => first.tokens && engine.call(packed.files, first.tokens),
   };
 }

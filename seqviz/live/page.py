@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,9 +57,11 @@ def pack(live: Live) -> dict:
                 "size": len(step.start()),
             })  # fmt: skip
         starts.append({"task": tasks[key], "runs": runs, "seed": race.seed})
+    data = {"feeds": feeds, "blobs": blobs}
+    name = f"starts-{_digest(json.dumps(data).encode())}"
     return {
         "starts": starts, "axes": list(axes), "sizes": [len(c.values) for c in axes.values()],
-        "feeds": feeds, "facts": facts, "blobs": blobs, "graphs": files,
+        "facts": facts, "files": {**files, name: data}, "data": name,
         "batch_size": live.settings["batch_size"], "recorded": _recorded(live),
         "figures": [v["figure"] for v in facts[0]["views"]],
     }  # fmt: skip

@@ -320,7 +320,7 @@ def exported(packed: dict) -> sv.PageFunction:
     """The function of a page, run by onnxruntime in Python from the very file the page reads."""
     import onnxruntime
 
-    ((name, file),) = packed["graphs"].items()
+    ((name, file),) = packed["files"].items()
     text = (SITE / "_static" / "seqviz" / file["source"]).read_text(encoding="utf-8")
     deflated = json.loads(text.removeprefix(f"seqvizGrid({json.dumps(name)},")[:-2])["deflated"]
     session = onnxruntime.InferenceSession(zlib.decompress(base64.b64decode(deflated), -15))

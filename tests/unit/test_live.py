@@ -117,6 +117,14 @@ def test_a_page_says_which_batches_it_can_draw(book, task):
 # What a page gets
 
 
+def graphs(packed):
+    return {name for name in packed["files"] if name.startswith("step-")}
+
+
+def data(packed):
+    return packed["files"][packed["data"]]
+
+
 def test_starts_and_graphs_are_stored_once(book):
     live = make(
         forget_bias=Slider([0, 1, 3], 1), length=Choice({"6": 6, "8": 8}, "6"),
@@ -126,10 +134,10 @@ def test_starts_and_graphs_are_stored_once(book):
     assert packed["axes"] == ["forget_bias", "length"] and packed["sizes"] == [3, 2]
     assert len(packed["starts"]) == 6  # the learning rate is no axis
     # An RNN and an LSTM for each length; a forget bias is another start of the same graph.
-    assert len(book) == len(packed["graphs"]) == 4
+    assert len(book) == len(graphs(packed)) == 4
     assert [s["task"] for s in packed["starts"]] == [0, 1] * 3
-    assert [feed["length"] for feed in packed["feeds"]] == [6, 8]
-    assert packed["feeds"][0] == {"kind": "adding", "length": 6}
+    assert [feed["length"] for feed in data(packed)["feeds"]] == [6, 8]
+    assert data(packed)["feeds"][0] == {"kind": "adding", "length": 6}
     rnn = [start["runs"][0] for start in packed["starts"]]
     assert len({tuple(run["start"]) for run in rnn}) == 1
     assert rnn[0]["graph"] != rnn[1]["graph"] and rnn[0]["graph"] == rnn[2]["graph"]
@@ -138,7 +146,7 @@ def test_starts_and_graphs_are_stored_once(book):
     assert lstm[0]["start"] != lstm[2]["start"] and different
     assert len({digest for run in lstm for digest in run["start"]}) == 6 + 2  # a bias of each start
     for run, model in zip(packed["starts"][2]["runs"], start(1.0)[1].values()):
-        raw = b"".join(base64.b64decode(packed["blobs"][digest]) for digest in run["start"])
+        raw = b"".join(base64.b64decode(data(packed)["blobs"][digest]) for digest in run["start"])
         wanted = torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
         np.testing.assert_array_equal(np.frombuffer(raw, np.float32), wanted)
         assert run["size"] == 3 * len(wanted) + 1  # room for Adam
@@ -150,7 +158,7 @@ def test_a_seed_chooses_starts_and_batches_but_not_graphs(book):
     live = make(seed=Choice({"0": 0, "1": 1}, "0"))
     packed = live._repr_mimebundle_()[LIVE_MIME]["packed"]
     assert [start["seed"] for start in packed["starts"]] == [0, 1]
-    assert len(packed["graphs"]) == 2 and len(packed["feeds"]) == 1
+    assert len(graphs(packed)) == 2 and len(data(packed)["feeds"]) == 1
 
 
 def test_models_that_differ_in_more_than_numbers_have_graphs_of_their_own(book):
@@ -159,13 +167,13 @@ def test_models_that_differ_in_more_than_numbers_have_graphs_of_their_own(book):
         return Adding(6), {"RNN": RNN(2, 4, 1, **given[kind])}
 
     live = make(begin, kind=Choice(["tanh", "relu"], "tanh"))
-    assert len(live._repr_mimebundle_()[LIVE_MIME]["packed"]["graphs"]) == 2
+    assert len(graphs(live._repr_mimebundle_()[LIVE_MIME]["packed"])) == 2
 
     def masked(causal):
         return FirstToken(6), {"Transformer": Transformer(8, 4, 4, heads=2, causal=causal)}
 
     live = make(masked, causal=Toggle(False))
-    assert len(live._repr_mimebundle_()[LIVE_MIME]["packed"]["graphs"]) == 2
+    assert len(graphs(live._repr_mimebundle_()[LIVE_MIME]["packed"])) == 2
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def run(graph, tokens):
 
 
 def graph_of(packed):
-    ((_, file),) = packed["graphs"].items()
+    ((_, file),) = packed["files"].items()
     return zlib.decompress(base64.b64decode(file["deflated"]), -15)
 
 
