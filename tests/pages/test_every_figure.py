@@ -23,6 +23,8 @@ UNTITLED = r"""(p) => Object.entries(p._fullLayout).filter(([key, axis]) => {
     && !ticks.some((tick) => /\p{L}{2,}/u.test(tick));
 }).map(([key]) => key)"""
 WITH_CONTROLS = [f for f in figures() if f.controls]
+TRAINED = [f for f in WITH_CONTROLS if "starts" in f.packed]
+STILL = [f for f in WITH_CONTROLS if "starts" not in f.packed]
 PLAYING = [f for f in figures() if any(c.get("play") for c in f.controls)]
 
 
@@ -69,6 +71,16 @@ def press(reader, figure, selector) -> None:
     reader.settle(figure.name)
 
 
+def take(reader, figure, number: int = 1) -> str:
+    """Press Step, and return what the figure shows when the step of this number is taken."""
+    press(reader, figure, ".sv-training button >> nth=1")
+    status = reader.figure(figure.name).locator(".sv-status").element_handle()
+    reader.page.wait_for_function(
+        "([s, said]) => s.textContent === said", arg=[status, f"step {number}"]
+    )
+    return reader.shown(figure.name)
+
+
 def hash_says(reader, figure, control) -> None:
     """Wait until the address names the control, or no control of the figure for None."""
     key = f"{figure.name}.{control['name'] if control else ''}"
@@ -88,8 +100,8 @@ def check_readout(reader, figure) -> None:
 
 def check_data(reader, figure) -> None:
     """The figure shows the numbers that were packed for where its controls stand."""
-    if figure.packed.get("function"):
-        return  # test_twins.py
+    if figure.packed.get("function") or "starts" in figure.packed:
+        return  # test_twins.py, test_training.py
     positions = reader.positions(figure.name)
     wanted = unpack(figure.packed, [positions[c["name"]] for c in figure.controls])
     shown = json.loads(reader.shown(figure.name))
@@ -110,12 +122,16 @@ def test_a_figure_is_drawn_and_described(figure, visit):
     caption = reader.figure(figure.name).locator("figcaption > span").first.inner_text()
     assert caption.strip()
     check_data(reader, figure)
+    if "starts" in figure.packed:
+        take(reader, figure)
     if figure.controls:
         check_readout(reader, figure)
     for i in range(count):
         plot = plots.nth(i)
         assert plot.get_attribute("role") == "img"
-        description = plot.evaluate("(p) => p.layout.meta?.description ?? ''")
+        description = plot.evaluate(
+            "({ layout: { meta } }) => meta?.description ?? meta?.label ?? ''"
+        )
         assert description.strip(), "The figure has no description in words."
         assert plot.get_attribute("aria-label") == description != caption
         lengths = plot.evaluate(
@@ -133,7 +149,28 @@ def test_a_figure_is_drawn_and_described(figure, visit):
         assert not untitled, f"Axes without a title: {untitled}"
 
 
-@pytest.mark.parametrize("moved", WITH_CONTROLS, ids=str)
+@pytest.mark.parametrize("trained", TRAINED, ids=str)
+def test_every_control_of_a_training_changes_it(trained, visit):
+    reader = visit(trained.page)
+    reader.draw(trained.name)
+    anew = ".sv-training button >> nth=2"
+    before = take(reader, trained), take(reader, trained, 2)
+    press(reader, trained, anew)
+    for control in trained.controls:
+        step(reader, trained, control)
+        hash_says(reader, trained, control)
+        # The learning rate shows in what the second step finds, all else in the first.
+        after = take(reader, trained), take(reader, trained, 2)
+        assert after[1] != before[1], control["name"]
+        assert (after[0] == before[0]) == (control["name"] == "learning_rate"), control["name"]
+        press(reader, trained, ".sv-reset")
+        assert reader.positions(trained.name) == start(trained)
+        press(reader, trained, anew)
+    assert (take(reader, trained), take(reader, trained, 2)) == before
+    assert reader.figure(trained.name).locator(".sv-problem").is_hidden()
+
+
+@pytest.mark.parametrize("moved", STILL, ids=str)
 def test_every_control_moves_its_figure_and_the_address(moved, visit):
     reader = visit(moved.page)
     reader.draw(moved.name)
