@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import logging
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -39,13 +40,25 @@ def to_onnx(function: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, 
         return tuple(outputs.values())
 
     graph = trace(flat, tuple(inputs.values()))
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # of packages that are not installed and not needed
+    with _quiet():
         program = torch.onnx.export(
             graph, tuple(inputs.values()), dynamo=True, verbose=False, optimize=False,
             input_names=list(inputs), output_names=names,
         )  # fmt: skip
     return _small(program)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's words on packages that are not installed and not needed."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def deflated(raw: bytes) -> str:

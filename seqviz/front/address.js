@@ -41,6 +41,7 @@ export function pageAddress() {
         for (const key of [...current.keys()]) current.delete(key);
         for (const [key, value] of state) current.set(key, value);
         restore();
+        document.getElementById(anchor)?.scrollIntoView(); // which the browser does for plain anchors
       };
       addEventListener("hashchange", onHash);
       return () => removeEventListener("hashchange", onHash);

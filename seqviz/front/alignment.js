@@ -85,7 +85,7 @@ export function typedDate(base, positions, controls, reading) {
     asked.size
       ? `Translated: ${asked.size - open.size} of ${asked.size} parts of a date.`
       : "No word is a part of a date in English.",
-    lost.length ? `Lost: ${listed(lost)}.` : "", made.length ? `Made up: ${listed(made)}.` : "",
+    lost.length ? `Lost: ${listed(lost)}.` : "", made.length ? `Made up, or said again: ${listed(made)}.` : "",
     sentence, note);
   return [figure];
 }

@@ -26,6 +26,9 @@ async function step(rate) {
   const batch = drawBatch(feed, size, batchSeed(seed, taken));
   const [inputs, targets] = [tensor(batch.inputs), tensor(batch.targets)];
   const learning_rate = new Tensor("float32", [rate], []);
+  // The words of the first sequence, for a picture that shows them.
+  const [data, shape] = batch.inputs;
+  race.tokens = data instanceof BigInt64Array ? { data: Int32Array.from(data.subarray(0, shape[1]), Number), dims: [shape[1]] } : undefined;
   const results = [];
   for (const run of race.runs) {
     results.push(await run.session.run({ state: run.state, inputs, targets, learning_rate }));
@@ -35,7 +38,8 @@ async function step(rate) {
 
 function internals(result) {
   const kept = Object.entries(result).filter(([name]) => !REST.has(name));
-  return Object.fromEntries(kept.map(([name, { data, dims }]) => [name, { data, dims }]));
+  const found = Object.fromEntries(kept.map(([name, { data, dims }]) => [name, { data, dims }]));
+  return race.tokens ? { ...found, tokens: race.tokens } : found;
 }
 
 const HANDLERS = {

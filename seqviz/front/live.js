@@ -3,6 +3,7 @@
 
 import { copy } from "./grid.js";
 import { make } from "./explorable.js";
+import { escape } from "./words.js";
 
 const WINDOW = 25; // steps of a running mean, as in seqviz/plots/live.py
 const COLUMNS = 120; // of a gradient map; when there are more, every second one is dropped
@@ -47,12 +48,12 @@ class Run {
     }
   }
   line() {
-    const count = Math.max(this.values.length - WINDOW + 1, 0);
-    const every = Math.max(1, Math.ceil(count / POINTS));
+    const every = Math.max(1, Math.ceil(this.values.length / POINTS));
     const [x, y] = [[], []];
-    for (let i = WINDOW; i <= this.values.length; i += every) {
+    for (let i = 1; i <= this.values.length; i += every) {
+      const from = Math.max(i - WINDOW, 0); // at first of the steps there are
       x.push(i);
-      y.push((this.sums[i] - this.sums[i - WINDOW]) / WINDOW);
+      y.push((this.sums[i] - this.sums[from]) / (i - from));
     }
     return { x, y };
   }
@@ -124,12 +125,33 @@ export class Training {
       Object.assign(figure.data[0], {
         x: of.rows.map(([step]) => step), y: lags, z: lags.map((lag) => columns.map((c) => c[lag])),
       });
-    } else if (of.last[view.quantity]) {
-      const map = of.last[view.quantity];
-      figure.data[0].z = view.kind === "gates" ? transposed(rows(map)) : meanOfHeads(map);
-    } else {
+    } else if (!of.last[view.quantity]) {
       figure.data[0].z = [];
+    } else if (view.kind === "gates") {
+      figure.data[0].z = transposed(rows(of.last[view.quantity]));
+    } else {
+      const { rows: seen, names } = this.attention(of.last);
+      // One scale for all runs, so that they can be compared.
+      const shown = this.runs.filter((run) => run.last.attention);
+      figure.data[0].z = seen;
+      figure.data[0].zmax = Math.max(...shown.flatMap((run) => this.attention(run.last).rows.map((row) => Math.max(...row))));
+      const ticks = names && { tickvals: names.map((_, i) => i + 1), ticktext: names.map((name) => escape(name, 10)), ticks: "" };
+      for (const [axis, range] of [["xaxis", [0.5, seen.length + 0.5]], ["yaxis", [seen.length + 0.5, 0.5]]]) {
+        Object.assign(figure.layout[axis], ticks, { range });
+      }
+      figure.layout.xaxis.tickangle = -90;
     }
+  }
+
+  // The mean of the heads, without the padding before a sentence, and the words if there are any.
+  attention({ attention, tokens }) {
+    const all = meanOfHeads(attention);
+    if (!tokens) return { rows: all };
+    const from = Math.max(Array.from(tokens.data).findIndex((token) => Number(token) !== 0), 0);
+    return {
+      rows: all.slice(from).map((row) => row.slice(from)),
+      names: this.facts.words && Array.from(tokens.data).slice(from).map((token) => this.facts.words[Number(token)]),
+    };
   }
 
   // What the pictures show, in words. The longest lag is what vanishes first.
@@ -142,16 +164,19 @@ export class Training {
       sentences.push(`Press Train. Knowing nothing gives ${facts.metric === "mse" ? "a mean squared error" : "an accuracy"} of ${power(facts.chance)}; from ${power(facts.target)} the task counts as learned.`);
     } else {
       const mean = (run) => (Number.isFinite(run.mean()) ? run.mean().toFixed(3) : "no number any more");
-      const each = runs.map((run, i) => `${facts.labels[i]} ${mean(run)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
-      sentences.push(`After ${this.taken} ${this.taken === 1 ? "step" : "steps"} the ${name} is: ${each.join(", ")}.`);
+      const each = runs.map((run, i) => `${facts.labels[i]}: ${mean(run)}${run.reached === null ? "" : ` (learned at step ${run.reached})`}`);
+      sentences.push(`After ${this.taken} ${this.taken === 1 ? "step" : "steps"} the ${name} is, for ${each.join("; ")}.`);
     }
     if (views.has("gradient") || views.has("gradient map")) {
       const each = runs.map((run, i) => {
         const gradient = run.last[facts.quantity];
-        return gradient && `${facts.labels[i]} ${power(relative(gradient.data, this.ofInputs).at(-1))}`;
+        return gradient && `${facts.labels[i]}: ${power(relative(gradient.data, this.ofInputs).at(-1))}`;
       }).filter(Boolean);
       const lag = (runs[0].last[facts.quantity]?.data.length ?? 1) - 1;
-      if (each.length) sentences.push(`${lag} steps back the gradient, relative to the ${this.ofInputs ? "largest" : "last"}, is: ${each.join(", ")}.`);
+      if (each.length) sentences.push(`${lag} steps back the gradient, relative to the ${this.ofInputs ? "largest" : "last"}, is, for ${each.join("; ")}.`);
+    }
+    for (const view of facts.views.filter((v) => v.kind === "attention" && this.taken)) {
+      sentences.push(this.label(view));
     }
     // The first picture says it aloud; the others are named for whoever cannot see them.
     this.figures.forEach((figure, i) => { figure.layout.meta = { label: this.label(facts.views[i]) }; });
@@ -169,9 +194,10 @@ export class Training {
       const open = map.data.reduce((sum, value) => sum + value, 0) / map.data.length;
       return `${quantity.replace("gates.", "").replaceAll("_", " ")}${whose}, by time step and unit: ${(100 * open).toFixed(0)} % open on average.`;
     }
-    const looked = meanOfHeads(map).reduce((sum, row) => sum.map((v, k) => v + row[k]));
+    const { rows: seen, names } = this.attention(this.runs[run].last);
+    const looked = seen.reduce((sum, row) => sum.map((v, k) => v + row[k]));
     const most = looked.indexOf(Math.max(...looked));
-    return `Attention${whose}: position ${most + 1} gets ${((100 * looked[most]) / map.dims[1]).toFixed(0)} % of all.`;
+    return `Attention${whose}: ${names ? `“${names[most]}”, ` : ""}position ${most + 1}, gets ${((100 * looked[most]) / seen.length).toFixed(0)} %.`;
   }
   fillAll() {
     this.figures.forEach((_, i) => this.fill(i));

@@ -70,19 +70,24 @@ class Race:
     def take(self) -> list[dict[str, Tensor]]:
         """Take one step with every model and return what each measured before its update."""
         batch, rate = self.batch(), torch.tensor(self.rate)
+        words = "attention" in self.views and batch.inputs.dtype == torch.int64
         results = [
             step(self.states[label], batch.inputs, batch.targets, rate)
             for label, step in self.steps.items()
         ]
         self.states = {label: r["new_state"] for label, r in zip(self.steps, results)}
         self.taken += 1
+        if words:  # the first sequence, for a picture that shows its words
+            results = [{**result, "tokens": batch.inputs[0]} for result in results]
         return results
 
     def facts(self) -> dict:
         """What the front end needs to know of the race: labels, landmarks and empty pictures."""
+        words = getattr(self.task, "vocabulary", None)
         return {
             "labels": list(self.models), "metric": self.task.metric, "chance": self.task.chance,
             "target": self.task.target, "quantity": self.quantity, "views": self.pictures(),
+            "words": list(words) if words and "attention" in self.views else None,
         }  # fmt: skip
 
     def pictures(self) -> list[dict]:

@@ -132,7 +132,7 @@ def typed_translation(
     sentence = _joined(
         f"Translated: {done} of {len(asked)} parts of a date." if asked else NO_PART,
         f"Lost: {lost}." if lost else "",
-        f"Made up: {made}." if made else "",
+        f"Made up, or said again: {made}." if made else "",
         fig.layout.meta["description"] if done else "",
         note,
     )

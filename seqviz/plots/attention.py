@@ -486,11 +486,14 @@ def head_roles(shares: Mapping[str, np.ndarray], enough: float) -> go.Figure:
     )
 
 
+BRIGHT = 64  # 255ths of a weight that are as bright as it gets: in a long text few weigh more
+
+
 def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> go.Figure:
     """The attention of one head to a long text as a compact map, one byte a weight.
 
     `weights` is (query, key), uint8 in 255ths, or floats between 0 and 1. The colour grows with the
-    square root of a weight, so that small ones show. Raises ValueError unless it is square, as
+    square root of a weight, up to a quarter, so that small ones show. Raises ValueError unless it is square, as
     large as there are tokens, and of such numbers.
     """
     weights = np.asarray(weights)
@@ -510,12 +513,12 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> go.Figure:
         yaxis={**axis, "title": {"text": "Query"}, "range": [len(tokens) - 0.5, -0.5]},
     )
     fig.add_heatmap(
-        z=weights, zmin=0, zmax=255,
+        z=weights, zmin=0, zmax=BRIGHT,
         colorscale=[[stop**2, color] for stop, color in SEQUENTIAL],
         hovertemplate="number %{y} looks at number %{x}: %{z} of 255<extra></extra>",
-        colorbar={"title": {"text": "weight (255ths)", "side": "top"}, "orientation": "h",
-                  "y": 1.01, "yanchor": "bottom", "tickvals": [0, 64, 128, 255],
-                  "tickangle": 0},
+        colorbar={"title": {"text": "weight", "side": "top"}, "orientation": "h",
+                  "y": 1.01, "yanchor": "bottom", "tickvals": [0, BRIGHT / 4, BRIGHT],
+                  "ticktext": ["0", "6 %", "25 % and more"], "tickangle": 0},
     )  # fmt: skip
     total = weights.sum(0, dtype=np.int64)
     top = int(total.argmax())

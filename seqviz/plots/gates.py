@@ -73,7 +73,9 @@ def cell_steps(
     describe(
         figures[0], f"{first}The {gate} gate lies between {keeps.min():.2f} and {keeps.max():.2f}."
     )
-    peak, state = int(np.abs(held).argmax()), "cell state" if is_lstm else "hidden state"
+    sizes = np.abs(held)
+    peak = int((sizes > sizes.max() - 0.005).argmax())  # the first that is as far, to two digits
+    state = "cell state" if is_lstm else "hidden state"
     far = f"The {state} is furthest from zero at step {peak + 1}, at {held[peak]:.2f}."
     end = f"At the last step it is {held[-1]:.2f}"
     describe(

@@ -12,6 +12,7 @@ from seqviz.plots.style import MODELS, MUTED, Style, escape, figure, powers_of_t
 METRICS = {"mse": "Mean squared error", "accuracy": "Accuracy"}
 WINDOW = 25  # steps of a running mean
 FAR = 10_000_000  # a step that no training reaches
+AGAIN = (("#6d58ce", "6px 3px"), ("#b75694", "2px 4px"))  # colour and dash
 LOW = -12  # power of ten at which a gradient counts as gone
 
 
@@ -23,9 +24,9 @@ def looks(models: dict[str, str]) -> list[Style]:
         look = style(key) if key in MODELS else Style(label, MUTED, "solid", "circle", "")
         again = seen.count(key)
         seen.append(key)
-        # The same model with another start keeps its colour; its dash tells it apart.
-        dashes = [dash for dash in ("solid", "3px 3px", "12px 4px") if dash != look.dash]
-        look = replace(look, dash=dashes[(again - 1) % len(dashes)]) if again else look
+        if again:  # the same model with another start
+            color, dash = AGAIN[(again - 1) % len(AGAIN)]
+            look = replace(look, color=color, dash=dash)
         found.append(replace(look, label=label))
     return found
 
@@ -76,10 +77,15 @@ def live_gradient_map(run: Style, of_inputs: bool, length: int) -> go.Figure:
         hovertemplate="step %{x}, lag %{y}: 10<sup>%{z:.1f}</sup><extra></extra>",
         colorbar={
             "title": {"text": f"relative ‖∂L/∂{what}<sub>t</sub>‖", "side": "right"},
-            **powers_of_ten(LOW, 0, 3),
+            **_down_to(powers_of_ten(LOW, 0, 3)),
         },
     )  # fmt: skip
     return fig
+
+
+def _down_to(ticks: dict) -> dict:
+    """Ticks whose lowest also stands for all below it."""
+    return {**ticks, "ticktext": ["≤ " + ticks["ticktext"][0], *ticks["ticktext"][1:]]}
 
 
 def live_gate(run: Style, gate: str, length: int, units: int) -> go.Figure:
@@ -98,7 +104,7 @@ def live_attention(run: Style, length: int) -> go.Figure:
     end = length + 0.5
     fig = _map(run.label, ("Key: looked at", [0.5, end]), ("Query: looking", [end, 0.5]), 360)
     fig.add_heatmap(
-        z=[], x0=1, dx=1, y0=1, dy=1, zmin=0,
+        z=[], x0=1, dx=1, y0=1, dy=1, zmin=0, zmax=1,
         hovertemplate="%{y} looks at %{x}: %{z:.3f}<extra></extra>",
         colorbar={"title": {"text": "weight", "side": "right"}},
     )  # fmt: skip

@@ -371,7 +371,7 @@ def test_the_kernel_trains_what_the_buttons_ask_for(workshop):
     for model in (models.RNN(2, 16, 1), models.LSTM(2, 16, 1, forget_bias=1)):
         (step,) = steps(model, task, steps=1, learning_rate=0.003)
         losses.append(f"{step.loss:.3f}")
-    expect(said(figure)).to_contain_text(f"RNN {losses[0]}, LSTM {losses[1]}")
+    expect(said(figure)).to_contain_text(f"RNN: {losses[0]}; LSTM: {losses[1]}")
 
     button(name="Train: race").click()
     expect(button(name="Pause: race")).to_be_visible()

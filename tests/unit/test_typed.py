@@ -306,11 +306,11 @@ def test_every_part_of_a_right_translation_is_outlined(language):
 
 def test_what_is_lost_and_what_is_made_up_is_said():
     fig = translation("5 March 2024", "French", ["vendredi", "5", "mars", "2024"])
-    assert "Translated: 3 of 3 parts of a date. Made up: “vendredi”." in said(fig)
+    assert "Translated: 3 of 3 parts of a date. Made up, or said again: “vendredi”." in said(fig)
     assert [text[0] for text in fig.layout.yaxis.ticktext].count("✗") == 1
     fig = translation("Tuesday 5 March 1999", "French", ["mardi", "5", "5", "mars", "2023"],
                       unknown=[False] * 3 + [True], note="A note.")  # fmt: skip
-    assert "3 of 3 parts" in said(fig) and "Made up: “5”, “2023”." in said(fig)
+    assert "3 of 3 parts" in said(fig) and "Made up, or said again: “5”, “2023”." in said(fig)
     assert said(fig).endswith("A note.") and fig.layout.xaxis.ticktext[3].startswith("? ")
     fig = translation("Tuesday 5 March", "Turkish", ["2024"])
     assert "Translated: 0 of 3 parts of a date. Lost: “Tuesday”, “5”, “March”." in said(fig)
