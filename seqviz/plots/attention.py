@@ -493,8 +493,8 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> go.Figure:
     """The attention of one head to a long text as a compact map, one byte a weight.
 
     `weights` is (query, key), uint8 in 255ths, or floats between 0 and 1. The colour grows with the
-    square root of a weight, up to a quarter, so that small ones show. Raises ValueError unless it is square, as
-    large as there are tokens, and of such numbers.
+    square root of a weight, up to a quarter, so that small ones show. Raises ValueError unless it
+    is square, as large as there are tokens, and of such numbers.
     """
     weights = np.asarray(weights)
     if weights.shape != (len(tokens), len(tokens)):
@@ -518,7 +518,7 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> go.Figure:
         hovertemplate="number %{y} looks at number %{x}: %{z} of 255<extra></extra>",
         colorbar={"title": {"text": "weight", "side": "top"}, "orientation": "h",
                   "y": 1.01, "yanchor": "bottom", "tickvals": [0, BRIGHT / 4, BRIGHT],
-                  "ticktext": ["0", "6 %", "25 % and more"], "tickangle": 0},
+                  "ticktext": ["0", "6 %", "≥ 25 %"], "tickangle": 0},
     )  # fmt: skip
     total = weights.sum(0, dtype=np.int64)
     top = int(total.argmax())

@@ -102,7 +102,10 @@ def live_gate(run: Style, gate: str, length: int, units: int) -> go.Figure:
 def live_attention(run: Style, length: int) -> go.Figure:
     """Attention of one run, mean of the heads of its last layer, on the batch's first sequence."""
     end = length + 0.5
-    fig = _map(run.label, ("Key: looked at", [0.5, end]), ("Query: looking", [end, 0.5]), 360)
+    fig = _map(run.label, ("Key: looked at", [0.5, end]), ("Query: looking", [end, 0.5]), 400)
+    fig.update_layout(margin={"l": 100, "b": 100})  # words may stand at the ticks
+    fig.update_xaxes(title_standoff=62)
+    fig.update_yaxes(title_standoff=62)
     fig.add_heatmap(
         z=[], x0=1, dx=1, y0=1, dy=1, zmin=0, zmax=1,
         hovertemplate="%{y} looks at %{x}: %{z:.3f}<extra></extra>",
