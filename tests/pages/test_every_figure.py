@@ -101,7 +101,7 @@ def check_readout(reader, figure) -> None:
 def check_data(reader, figure) -> None:
     """The figure shows the numbers that were packed for where its controls stand."""
     if figure.packed.get("function") or "starts" in figure.packed:
-        return  # test_twins.py, test_training.py
+        return  # test_twins.py, test_every_training.py
     positions = reader.positions(figure.name)
     wanted = unpack(figure.packed, [positions[c["name"]] for c in figure.controls])
     shown = json.loads(reader.shown(figure.name))
