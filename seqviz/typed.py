@@ -103,7 +103,7 @@ class PageFunction:
         strange = dict.fromkeys(word for word, bad in zip(words, unknown) if bad)
         parts = []
         if strange:
-            named = ", ".join(f"“{_short(word)}”" for word in strange)
+            named = ", ".join(f"“\u2068{_short(word)}\u2069”" for word in strange)
             parts.append(f"Not in the model's vocabulary: {named}.")
         if len(words) > self.length:
             parts.append(f"The model reads {self.length} words; the rest is left out.")

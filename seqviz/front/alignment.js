@@ -7,7 +7,7 @@ import { escape, marked } from "./words.js";
 const END = "[end]";
 const WRONG = "✗ ";
 const range = (count) => Array.from({ length: count }, (_, i) => i);
-const listed = (words) => [...new Set(words)].map((word) => `“${word}”`).join(", ");
+const listed = (words) => [...new Set(words)].map((word) => `“\u2068${word}\u2069”`).join(", ");
 
 // The part of an array of one language: a list of rows, or of numbers.
 function ofLanguage({ data, dims: [, ...dims] }, at) {

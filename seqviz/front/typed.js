@@ -10,7 +10,7 @@ const plain = (word) => word.replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 
 function noteOn(found, unknown, length) {
   const strange = [...new Set(found.filter((_, i) => unknown[i]))];
-  const named = strange.map((word) => `“${short(plain(word), SHOWN)}”`).join(", ");
+  const named = strange.map((word) => `“\u2068${short(plain(word), SHOWN)}\u2069”`).join(", ");
   return [
     strange.length ? `Not in the model's vocabulary: ${named}.` : "",
     found.length > length ? `The model reads ${length} words; the rest is left out.` : "",

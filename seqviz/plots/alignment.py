@@ -144,7 +144,8 @@ def _joined(*sentences: str) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return ", ".join(f"“{word}”" for word in dict.fromkeys(words))
+    # The isolates keep an Arabic word from turning the sentence after it around.
+    return ", ".join(f"“\u2068{word}\u2069”" for word in dict.fromkeys(words))
 
 
 def effect_map(
