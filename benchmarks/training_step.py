@@ -34,8 +34,7 @@ TASK = tasks.Adding(LENGTH)
 MODELS = {  # with its limit, against eager PyTorch
     "RNN": (lambda: models.RNN(2, HIDDEN, 1), 1.0),
     "LSTM": (lambda: models.LSTM(2, HIDDEN, 1, forget_bias=3.0), 1.0),
-    # Two that see all 50 steps. A larger kernel is more arithmetic in fewer operations, and in that
-    # WebAssembly is slower: 128 bits at a time, a product and a sum apart.
+    # Two that see all 50 steps: deeper, or with larger products, in which WebAssembly is slower.
     "TCN, kernel 2": (lambda: models.TCN(2, HIDDEN, 1, kernel_size=2, depth=5), 1.5),
     "TCN, kernel 3": (lambda: models.TCN(2, HIDDEN, 1, kernel_size=3, depth=4), 1.5),
     "Transformer": (lambda: models.Transformer(2, HIDDEN, 1), 2.5),

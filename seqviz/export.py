@@ -16,6 +16,7 @@ from torch import Tensor, fx
 from torch.nn import functional
 
 from seqviz.models.output import tracing
+from seqviz.reach import CONVOLUTION, Reached
 
 aten = torch.ops.aten
 
@@ -69,6 +70,14 @@ def deflated(raw: bytes) -> str:
 
 def trace(function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]) -> fx.GraphModule:
     """Record the operations of a function, derivatives included, in terms that ONNX has."""
+    graph = operations(function, inputs)
+    if any(node.target is CONVOLUTION for node in graph.graph.nodes):
+        graph = operations(Reached(graph, inputs).run, inputs)
+    return graph
+
+
+def operations(function: Callable[..., Any], inputs: Sequence[Tensor]) -> fx.GraphModule:
+    """Record the operations of a function, derivatives included, with convolutions as they are."""
     from torch._decomp import core_aten_decompositions
     from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -140,48 +149,9 @@ def simplified(graph: fx.GraphModule) -> fx.GraphModule:
     return CSEPass()(graph).graph_module
 
 
-def _convolution(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
-    transposed: bool, output_padding: Any, groups: int,
-) -> Tensor:  # fmt: skip
-    """A convolution over time as one matrix product of all positions of all sequences."""
-    _check_convolution(stride, padding, transposed, groups)
-    y = _columns(x, weight.shape[-1], dilation[0]) @ weight.permute(2, 1, 0).flatten(0, 1)
-    y = y if bias is None else y + bias
-    return y.unflatten(0, (len(x), -1)).transpose(1, 2)
-
-
-def _convolution_backward(
-    gradient: Tensor, x: Tensor, weight: Tensor, bias_sizes: Any, stride: Any, padding: Any,
-    dilation: Any, transposed: bool, output_padding: Any, groups: int, output_mask: Any,
-) -> tuple[Tensor | None, ...]:  # fmt: skip
-    _check_convolution(stride, padding, transposed, groups)
-    kernel, step = weight.shape[-1], dilation[0]
-    to_x = to_weight = to_bias = None
-    rows = gradient.transpose(1, 2).flatten(0, 1)  # (batch · time, output)
-    if output_mask[0]:
-        past = (kernel - 1) * step
-        seen_by = _columns(functional.pad(gradient, (past, past)), kernel, step)
-        to_x = seen_by @ weight.flip(2).permute(2, 0, 1).flatten(0, 1)
-        to_x = to_x.unflatten(0, (len(x), -1)).transpose(1, 2)
-    if output_mask[1]:
-        to_weight = _columns(x, kernel, step).T @ rows  # (kernel · input, output)
-        to_weight = to_weight.unflatten(0, (kernel, -1)).permute(2, 1, 0)
-    if output_mask[2]:
-        to_bias = rows.sum(0)
-    return to_x, to_weight, to_bias
-
-
-def _columns(x: Tensor, kernel: int, dilation: int) -> Tensor:
-    """What each output sees, (batch · time, kernel · input), of x (batch, input, time)."""
-    x, length = x.transpose(1, 2), x.shape[-1] - (kernel - 1) * dilation
-    shifted = [x[:, j * dilation : j * dilation + length] for j in range(kernel)]
-    return torch.cat(shifted, 2).flatten(0, 1)
-
-
-def _check_convolution(stride: Any, padding: Any, transposed: bool, groups: int) -> None:
-    if list(stride) != [1] or list(padding) != [0] or transposed or groups != 1:
-        raise ValueError("Only plain convolutions over time can be exported.")
+def _relu(x: Tensor) -> Tensor:
+    """As a maximum: WebAssembly's Relu branches at each number, and takes seven times as long."""
+    return torch.maximum(x, torch.zeros(()))
 
 
 def _pieces(x: Tensor, sizes: Sequence[int], dim: int = 0) -> list[Tensor]:
@@ -203,8 +173,8 @@ def _slice_backward(
 ) -> Tensor:
     if step != 1:
         return NotImplemented
-    after = sizes[dim] - start - gradient.shape[dim]
-    return _around(gradient, dim, start, after)
+    start = max(start + sizes[dim], 0) if start < 0 else start
+    return _around(gradient, dim, start, sizes[dim] - start - gradient.shape[dim])
 
 
 def _select_backward(gradient: Tensor, sizes: Sequence[int], dim: int, index: int) -> Tensor:
@@ -220,8 +190,7 @@ def _around(x: Tensor, dim: int, before: int, after: int) -> Tensor:
 
 # In other terms than torch's own table: what the exporter has no operation for, and lists.
 DECOMPOSITIONS = {
-    aten.convolution.default: _convolution,
-    aten.convolution_backward.default: _convolution_backward,
+    aten.relu.default: _relu,
     aten.split_with_sizes.default: _pieces,
     aten.split.Tensor: _split,
     aten.unbind.int: _unbind,

@@ -169,7 +169,14 @@ def test_pieces_of_a_tensor_have_their_gradients():
     def gradients(x):
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            parts = [x[:, -1], x[:, 1:5].sum(1), x.unbind(1)[2], *x.chunk(3, 2)[1].unbind(1)]
+            parts = [
+                x[:, -1],
+                x[:, 1:5].sum(1),
+                x[:, -3:-1].sum(1),
+                x[..., -9:2].sum(2),
+                x.unbind(1)[2],
+            ]
+            parts += x.chunk(3, 2)[1].unbind(1)
             total = sum((part.square() / i).sum() for i, part in enumerate(parts, start=1))
             return {"g": torch.autograd.grad(total, x)[0]}
 
