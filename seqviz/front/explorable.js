@@ -199,11 +199,11 @@ export function render({ model, el, plotly, training }) {
     if (waiting !== null) return;
     number = (model.get("request")?.number ?? 0) + 1; // two views of one model count together
     waiting = JSON.stringify(positions());
-    el.setAttribute("aria-busy", "true");
     clearTimeout(late);
     late = model.get("slow") && setTimeout(() => { readout.textContent = model.get("slow"); }, SLOW);
     model.set("request", { number, positions: positions() });
     model.save_changes();
+    if (waiting !== null) el.setAttribute("aria-busy", "true"); // not answered at once
   }
   function idle() {
     el.removeAttribute("aria-busy");
