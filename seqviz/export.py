@@ -16,7 +16,7 @@ from torch import Tensor, fx
 from torch.nn import functional
 
 from seqviz.models.output import tracing
-from seqviz.reach import CONVOLUTION, Reached
+from seqviz.reach import BACKWARD, CONVOLUTION, Reached
 
 aten = torch.ops.aten
 
@@ -71,7 +71,7 @@ def deflated(raw: bytes) -> str:
 def trace(function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]) -> fx.GraphModule:
     """Record the operations of a function, derivatives included, in terms that ONNX has."""
     graph = operations(function, inputs)
-    if any(node.target is CONVOLUTION for node in graph.graph.nodes):
+    if any(node.target in (CONVOLUTION, BACKWARD) for node in graph.graph.nodes):
         graph = operations(Reached(graph, inputs).run, inputs)
     return graph
 
@@ -91,7 +91,8 @@ def without_writes(graph: fx.GraphModule) -> fx.GraphModule:
     """Let operations that write into their first argument return a new value instead.
 
     What follows merges equal values, and a value that is written into is equal to none.
-    Raises ValueError for an operation that writes into a part of a tensor.
+    Raises ValueError for an operation that writes into a part of a tensor, into a tensor a part of
+    which is used later, or into another argument than its first.
     """
     order = {node: i for i, node in enumerate(graph.graph.nodes)}
     for node in order:
@@ -99,16 +100,24 @@ def without_writes(graph: fx.GraphModule) -> fx.GraphModule:
         if schema is None or not schema.is_mutable:
             continue
         written = node.args[0]
-        if getattr(getattr(written.target, "_schema", None), "returns", None) and any(
-            value.alias_info is not None and not value.alias_info.is_write
-            for value in written.target._schema.returns
-        ):
+        to = schema.arguments[0].alias_info
+        if to is None or not to.is_write:
+            raise ValueError(f"{node.target} writes into a given tensor; make a new one.")
+        parts = [n for n in written.users if _is_part(n) and order[n] < order[node]]
+        used = (order[user] > order[node] for n in parts for user in n.users)
+        if _is_part(written) or any(used):
             raise ValueError(f"{node.target} writes into a part of a tensor; make a new one.")
         name, _, overload = str(node.target).removeprefix("aten.").rpartition(".")
         node.target = getattr(getattr(aten, name.removesuffix("_")), overload)
         written.replace_all_uses_with(node, lambda user, node=node: order[user] > order[node])
     graph.recompile()
     return graph
+
+
+def _is_part(node: fx.Node) -> bool:
+    """Whether a value shares its memory with the one that it was made of."""
+    returns = getattr(getattr(node.target, "_schema", None), "returns", ())
+    return any(r.alias_info is not None and not r.alias_info.is_write for r in returns)
 
 
 def simplified(graph: fx.GraphModule) -> fx.GraphModule:

@@ -55,8 +55,9 @@ class Reached(fx.Interpreter):
     def _find_time(self, node: fx.Node) -> None:
         """Find a value's time axis, and how far a gradient that begins at one step has spread."""
         target, args, steps = node.target, node.args, None
-        if target is CONVOLUTION:
+        if target in (CONVOLUTION, BACKWARD):
             _check(node)
+        if target is CONVOLUTION:
             axis = 2
         elif _is_to_input(node):
             axis, back = 2, args[0]
@@ -67,11 +68,13 @@ class Reached(fx.Interpreter):
                 return
             steps = {p + _before(node) for p in self._nonzero(args[0], axis)}
         elif target in STEP_BY_STEP and (of_time := self._of_time(node)):
-            axis = next(iter(of_time.values()))
+            first, axis = next(iter(of_time.items()))
+            axis += len(_shape(node)) - len(_shape(first))
             known = [self._nonzero(*item) for item in of_time.items()]
             if target is PERMUTE:
-                axis, steps = args[1].index(axis), known[0]
-            elif target is WHERE and _is_zero(args[1]):
+                axis = [d % len(args[1]) for d in args[1]].index(axis)
+                steps = known[0]
+            elif target is WHERE and _is_zero(args[1]) and args[2] in of_time:
                 steps = known[-1]
             elif target is MULTIPLY:
                 steps = set.intersection(*known)
@@ -86,9 +89,12 @@ class Reached(fx.Interpreter):
         """What a node reads: a value, its time axis, and its steps in the order of their use."""
         target, args, kept = node.target, node.args, self.kept.get(node, [])
         if target is CONVOLUTION:
-            return [(args[0], 2, [p + o for p in kept for o in _offsets(node)])]
+            seen = [p + o for p in kept for o in _offsets(node)]
+            return [(args[0], 2, seen), *self._whole(args[1:3])]
         if _is_to_input(node):
-            return [(args[0].args[0], 2, [p - o for p in kept for o in _offsets(args[0])])]
+            gradient, _, weight = args[0].args[:3]
+            seen_by = [p - o for p in kept for o in _offsets(args[0])]
+            return [(gradient, 2, seen_by), *self._whole([weight])]
         if target is BACKWARD:
             steps = sorted(self._nonzero(args[0], 2)) or [0]
             seen = [p + o for p in steps for o in _offsets(node)]
@@ -99,8 +105,10 @@ class Reached(fx.Interpreter):
             return [(n, axis, kept) for n, axis in self._of_time(node).items()]
         if target is SELECT and self.axis.get(args[0]) == args[1]:
             return [(args[0], args[1], [args[2] % _shape(args[0])[args[1]]])]
-        over_time = [n for n in node.all_input_nodes if n in self.axis]
-        return [(n, self.axis[n], self._all(n)) for n in over_time]
+        return self._whole(node.all_input_nodes)
+
+    def _whole(self, nodes: Sequence[Any]) -> list[tuple[fx.Node, int, Sequence[int]]]:
+        return [(n, self.axis[n], self._all(n)) for n in nodes if n in self.axis]
 
     def _all(self, node: fx.Node) -> range:
         return range(_shape(node)[self.axis[node]])
@@ -123,29 +131,28 @@ class Reached(fx.Interpreter):
     def run_node(self, node: fx.Node) -> Any:
         """Compute a value from the steps that it reads."""
         target, args = node.target, node.args
-        taken = [self._taken(*read) for read in self._reads(node)]
+        reads = self._reads(node)
+        taken = [self._taken(*read) for read in reads]
+        values = self.env | {n: value for (n, _, _), value in zip(reads, taken)}
         if target is CONVOLUTION:
-            weight, bias = self.env[args[1]], self.env.get(args[2])
-            y = _columns(taken[0], weight) @ weight.permute(2, 1, 0).flatten(0, 1)
+            weight, bias = values[args[1]], values.get(args[2])
+            y = _columns(taken[0], weight.shape[2]) @ weight.permute(2, 1, 0).flatten(0, 1)
             return _sequences(y if bias is None else y + bias, len(taken[0]))
         if _is_to_input(node):
-            weight = self.env[args[0].args[2]]
-            x = _columns(taken[0], weight) @ weight.permute(2, 0, 1).flatten(0, 1)
+            weight = values[args[0].args[2]]
+            x = _columns(taken[0], weight.shape[2]) @ weight.permute(2, 0, 1).flatten(0, 1)
             return _sequences(x, len(taken[0]))
         if target is BACKWARD:
-            weight = self.env[args[2]]
+            kernel = _shape(args[2])[2]
             rows = taken[0].transpose(1, 2).flatten(0, 1)  # (batch · time, output)
-            to_weight = _columns(taken[1], weight).T @ rows  # (kernel · input, output)
-            to_weight = to_weight.unflatten(0, (weight.shape[2], -1)).permute(2, 1, 0)
-            return None, to_weight, rows.sum(0)
+            to_weight = _columns(taken[1], kernel).T @ rows  # (kernel · input, output)
+            to_weight = to_weight.unflatten(0, (kernel, -1)).permute(2, 1, 0)
+            return None, to_weight.contiguous(), rows.sum(0)
         if target is PAD and node in self.axis:
             return taken[0]
         if target is SELECT and self.axis.get(args[0]) == args[1]:
             return taken[0].select(args[1], 0)
-        values = {n: value for (n, _, _), value in zip(self._reads(node), taken)}
-        args, kwargs = fx.node.map_arg((args, node.kwargs), lambda n: values.get(n, self.env[n]))
-        # What comes out of here may lie otherwise in memory than it did, which a view cannot bear.
-        target = aten.reshape.default if target is aten.view.default else target
+        args, kwargs = fx.node.map_arg((args, node.kwargs), values.get)
         return getattr(self, node.op)(target, args, kwargs)
 
     def _taken(self, node: fx.Node, axis: int, steps: Sequence[int]) -> Tensor:
@@ -157,30 +164,30 @@ class Reached(fx.Interpreter):
             value = self._taken(node, self.axis[node], self._all(node))
         if list(steps) == list(kept):
             return value
-        if axis == 2:  # whole vectors side by side are quicker to move
-            value = value.transpose(1, 2)
-        at = min(axis, 1)
+        swap = axis == 2 and value.dim() == 3  # whole vectors side by side are quicker to move
+        value, at = (value.transpose(1, 2), 1) if swap else (value, axis)
         place = {step: i for i, step in enumerate(kept)}
         if not place.keys() >= set(steps):
             value = functional.pad(value, [0, 0] * (value.dim() - at - 1) + [0, 1])
         value = value.index_select(at, torch.tensor([place.get(s, len(kept)) for s in steps]))
-        return value.transpose(1, 2) if axis == 2 else value
+        return value.transpose(1, 2).contiguous() if swap else value
 
 
 def _check(node: fx.Node) -> None:
-    stride, padding, _, transposed, _, groups = node.args[3:9]
+    first = 4 if node.target is BACKWARD else 3
+    stride, padding, _, transposed, _, groups = node.args[first : first + 6]
     if list(stride) != [1] or list(padding) != [0] or transposed or groups != 1:
         raise ValueError("Only plain convolutions over time can be exported.")
 
 
-def _columns(taken: Tensor, weight: Tensor) -> Tensor:
+def _columns(taken: Tensor, kernel: int) -> Tensor:
     """What each output sees, (batch · time, kernel · channels), of (batch, channels, all of it)."""
-    return taken.transpose(1, 2).reshape(-1, weight.shape[2] * taken.shape[1])
+    return taken.transpose(1, 2).reshape(-1, kernel * taken.shape[1])
 
 
 def _sequences(rows: Tensor, batch: int) -> Tensor:
     """Rows (batch · time, channels) as a convolution returns them, (batch, channels, time)."""
-    return rows.unflatten(0, (batch, -1)).transpose(1, 2)
+    return rows.unflatten(0, (batch, -1)).transpose(1, 2).contiguous()
 
 
 def _offsets(node: fx.Node) -> list[int]:
@@ -199,7 +206,7 @@ def _padded(node: fx.Node) -> int | None:
     """The one dimension that zeros are added to or taken from; None if it is not one."""
     pads, fill = node.args[1], node.args[2] if len(node.args) > 2 else 0
     moved = [i // 2 for i, size in enumerate(pads) if size]
-    if fill or len(set(moved)) > 1:
+    if fill or not pads or len(set(moved)) > 1:
         return None
     return len(_shape(node)) - 1 - (moved[0] if moved else len(pads) // 2 - 1)
 

@@ -97,7 +97,8 @@ class TrainingStep:
     def _step(self, state, inputs, targets, learning_rate):
         total = sum(self.sizes)
         parameters = {n: p.detach().requires_grad_() for n, p in self.parameters(state).items()}
-        wants_inputs = "input_grad_norm" in self.record and inputs.is_floating_point()
+        vectors = isinstance(inputs, Tensor) and inputs.is_floating_point()
+        wants_inputs = "input_grad_norm" in self.record and vectors
         if wants_inputs:
             inputs = inputs.detach().requires_grad_()
         output = torch.func.functional_call(self.model, parameters, (inputs,))

@@ -165,6 +165,26 @@ def test_a_convolution_that_is_not_plain_is_refused():
             )
 
 
+@pytest.mark.parametrize("settings", [{}, {"padding": 1}, {"stride": 2}])
+def test_a_convolution_whose_gradient_alone_is_asked(settings):
+    weight = torch.arange(12.0).sin().view(2, 3, 2)
+
+    def gradient(x, back):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            y = torch.nn.functional.conv1d(x, weight, **settings)
+            return {"g": torch.autograd.grad(y, x, back)[0]}
+
+    x = torch.arange(48.0).cos().view(2, 3, 8)
+    back = torch.ones_like(torch.nn.functional.conv1d(x, weight, **settings))
+    if settings:
+        with pytest.raises(ValueError, match="Only plain convolutions over time can be"):
+            to_onnx(gradient, {"x": x, "back": back})
+    else:
+        found, wanted = onnx_of(gradient, x, back)
+        torch.testing.assert_close(found, wanted)
+
+
 def test_pieces_of_a_tensor_have_their_gradients():
     def gradients(x):
         with torch.enable_grad():

@@ -54,6 +54,17 @@ LAYERS = {
     "a layer twice": lambda x, w, v: (h := causal(x, w)) + causal(h, v) + h,
     "far back": lambda x, w, v: causal(causal(x, w, 20), v, 3),
     "positions": lambda x, w, v: causal(causal(x, w) + POSITIONS, v, 2),
+    "positions first": lambda x, w, v: causal(POSITIONS + causal(x, w), v, 2),
+    "a mask": lambda x, w, v: causal(causal(x, w).masked_fill(POSITIONS[:, :1] > 0.3, 0.0), v, 2),
+    "four dimensions": lambda x, w, v: (causal(x, w) + x.new_ones(4, 1, LENGTH, 1))[1],
+    "a group norm": lambda x, w, v: causal(
+        torch.nn.functional.group_norm(causal(x, w).transpose(1, 2).contiguous(), 1).mT, v, 2
+    ),
+    "a kernel that is padded": lambda x, w, v: causal(causal(x, pad(w[..., 1:], (1, 0))), v),
+    "a kernel from a convolution": lambda x, w, v: causal(x, torch.tanh(causal(w, v))),
+    "a bias that is padded": lambda x, w, v: causal(x, w, bias=pad(v[0, :2, 0], (1, 0))),
+    "pads of others": lambda x, w, v: causal(x, w) * pad(w[None], (2, -2))[..., 2].sum(),
+    "axes from the end": lambda x, w, v: causal(causal(x, w).permute(0, -1, 1).mT, v, 2),
     "dropout": lambda x, w, v: causal(causal(x, w) * CHANCE, v, 2),
     "a softmax over time": lambda x, w, v: causal(torch.softmax(causal(x, w), 1), v, 2),
     "time reversed": lambda x, w, v: causal(causal(x, w).flip(1), v, 2),
@@ -64,6 +75,9 @@ LAYERS = {
     "a lone step, squashed": lambda x, w, v: causal(torch.sigmoid(lone(x)), w) + causal(x, v),
     "a lone step, chosen": lambda x, w, v: causal(
         torch.where(causal(lone(x), v) <= 0, 0.5, lone(x)), w
+    ),
+    "a lone step, or one": lambda x, w, v: causal(
+        torch.where(lone(x) > 0, 0.0, causal(x, w)[:, :1]), v
     ),
     "a lone step, weighed": lambda x, w, v: causal(causal(lone(x), w) * lone(x) * POSITIONS, v),
     "a channel of zeros": lambda x, w, v: conv1d(

@@ -173,8 +173,19 @@ def test_equal_values_that_are_written_into_stay_apart():
         y[:, 0].add_(1.0)
         return {"y": y}
 
-    with pytest.raises(ValueError, match="writes into a part of a tensor"):
-        to_onnx(part, {"x": x})
+    def seen(x):
+        y = x + 1
+        first = y[0]
+        y.add_(1.0)
+        return {"first": first * 1}
+
+    def given(x):
+        y = x + 1
+        return {"y": torch.mul(x, 2, out=y)}
+
+    for function, what in ((part, "a part of a"), (seen, "a part of a"), (given, "a given")):
+        with pytest.raises(ValueError, match=f"writes into {what} tensor"):
+            to_onnx(function, {"x": x})
 
 
 # The functions of the chapters, with models that know nothing yet
