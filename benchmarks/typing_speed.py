@@ -76,7 +76,8 @@ def measure(repeats: int = 24, site: Path = SITE) -> list[dict]:
             page.evaluate(WATCH, name)
             for count in lengths:
                 times = _presses(page, name, " ".join(text.split()[:count]), repeats)
-                ms = statistics.median(times[4:])
+                # A letter more or less may make a word that the model does not know: the slower.
+                ms = max(statistics.median(times[4::2]), statistics.median(times[5::2]))
                 what = f"key press to painted, {name}, {count} word{'s' * (count > 1)}"
                 rows.append({
                     "name": f"{what}: {ms:.0f} of {LIMIT} ms", "ratio": ms / LIMIT, "limit": 1.0,

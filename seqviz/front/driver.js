@@ -16,7 +16,7 @@ export class PageDriver {
     const { axes, sizes, starts } = this.packed;
     return starts[axes.reduce((at, name, axis) => at * sizes[axis] + positions[name], 0)];
   }
-  facts(positions) { return this.packed.facts[this.point(positions).task]; }
+  facts(positions) { return this.packed.facts[this.point(positions).facts]; }
   rate(positions) {
     const control = this.spec.controls.find((c) => c.name === "learning_rate");
     return control ? sliderValue(control, positions.learning_rate) : this.spec.rate;

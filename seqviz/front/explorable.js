@@ -135,9 +135,14 @@ function player(control, spec, changed) {
     label();
   });
   control.input.addEventListener("input", stop);
-  document.addEventListener("visibilitychange", () => document.hidden && stop());
+  const hidden = () => document.hidden && stop();
+  document.addEventListener("visibilitychange", hidden);
   label();
-  return { button, stop };
+  const remove = () => {
+    stop();
+    document.removeEventListener("visibilitychange", hidden);
+  };
+  return { button, stop, remove };
 }
 
 // `training` is the row of buttons of a model that trains (live.js).
@@ -307,7 +312,7 @@ export function render({ model, el, plotly, training }) {
   return () => {
     stopWatching();
     stopAddress?.();
-    players.forEach((p) => p.stop());
+    players.forEach((p) => p.remove());
     model.off?.("change:answer", answered);
     model.off?.("comm_live_update", unsure);
     plots.forEach((plot) => plotly.purge(plot));

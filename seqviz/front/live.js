@@ -288,7 +288,9 @@ export class LiveModel {
     this.busy = false; // while the engine loads
     this.held = null; // the training that the driver holds
     this.resets = 0;
-    this.again = false; // whether a training goes on after a reset that is under way
+    this.resetting = null; // the last reset, while it is under way
+    this.again = false; // whether a training goes on after it
+    this.left = 0; // how often the figure was left
     this.state = { spec, ...state };
     this.training = new Training(state.facts, spec.steps);
     this.state.answer = { number: 0, figures: this.training.figures, error: "" };
@@ -318,48 +320,60 @@ export class LiveModel {
 
   // A control can move again before the driver has answered, or while the engine loads: only the
   // last reset counts, and whether training goes on is remembered over all of them.
-  async reset() {
-    const number = ++this.resets;
+  reset() {
     this.again ||= this.running;
     this.turn = this.held = null;
+    this.resetting = this.anew(++this.resets);
+    return this.resetting;
+  }
+  async anew(number) {
     try {
       await this.loading?.catch(() => {});
       const facts = await this.driver.facts(this.positions);
       if (number !== this.resets) return;
+      this.resetting = null;
       this.training = new Training(facts, this.spec.steps);
       this.emit();
     } catch (error) {
+      if (number !== this.resets) return;
+      this.resetting = null;
       this.again = false;
       this.emit({ error: error.message });
       return;
     }
-    if (number !== this.resets || !this.again) return;
+    if (!this.again) return;
     this.again = false;
     await this.toggle();
   }
 
-  get running() { return this.turn !== null; }
+  get running() { return this.turn !== null || this.again; }
 
   toggle() {
     if (this.busy) return undefined;
     if (this.running) return this.pause();
+    if (this.resetting) {
+      this.again = true;
+      return this.show();
+    }
     this.turn = {};
     return this.go(this.turn);
   }
   step() {
     if (this.busy) return undefined;
     if (this.running) return this.pause();
-    return this.go(null);
+    const { resetting, left } = this;
+    return resetting ? resetting.then(() => left === this.left && this.step()) : this.go(null);
   }
   pause() {
     this.turn = null;
+    this.again = false;
     this.show();
   }
 
   // Steps of one turn, or a single step, when those asked for before are taken.
   go(turn) {
-    const before = this.going;
-    this.going = before.then(() => this.take(turn));
+    const [before, left] = [this.going, this.left];
+    this.going = before.then(() => (left === this.left ? this.take(turn) : undefined));
     return this.going;
   }
   async take(turn) {
@@ -447,7 +461,7 @@ export class LiveModel {
 
   // Out of sight, or the page is left: stop, and give the memory back.
   async leave() {
-    this.again = false;
+    this.left++;
     this.pause();
     await this.loading?.catch(() => {});
     this.held = null;

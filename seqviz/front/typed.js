@@ -52,10 +52,11 @@ export class TextEngine {
   }
   async call(files, tokens) {
     const [[name, file]] = Object.entries(files);
+    let opened;
     this.busy++;
     try {
-      this.opened ??= openWorker(this.load);
-      const engine = await this.opened;
+      opened = this.opened ??= openWorker(this.load);
+      const engine = await opened;
       let bytes; // sent once: the worker keeps what it has opened
       if (!this.sent.has(name)) {
         if (file.source && !this.files.has(name)) await this.load(file.source);
@@ -65,7 +66,7 @@ export class TextEngine {
       const inputs = { tokens: [tokens, [1, tokens.length]] };
       return (await engine.ask("call", { name, bytes, inputs })).results;
     } catch (error) {
-      this.close(); // the next call begins anew
+      if (this.opened === opened) this.close(); // the next call begins anew
       throw error;
     } finally {
       this.busy--;

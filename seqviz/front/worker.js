@@ -50,12 +50,12 @@ export async function openWorker(load) {
     URL.revokeObjectURL(url);
     fail(new Error("closed"));
   };
-  const binary = await inflatedByBrowser(wasm);
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error("it did not start in time")), PATIENCE);
   });
   try {
+    const binary = await inflatedByBrowser(wasm);
     await Promise.race([ask("open", { wasm: binary.buffer }, [binary.buffer]), late]);
   } catch (error) {
     close();

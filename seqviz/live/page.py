@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqviz.explore.grid import GridError, points
 from seqviz.export import deflated, to_onnx
@@ -34,15 +35,17 @@ def pack(live: Live) -> dict:
     graphs: dict[tuple, str] = {}
     files: dict[str, dict] = {}
     blobs: dict[str, str] = {}
-    tasks: dict[str, int] = {}
-    feeds, facts, starts = [], [], []
+    tasks: dict[str, dict] = {}
+    races: dict[str, dict] = {}
+    starts = []
     for point in points(axes):
         race = live.race(**point)
-        key = repr((race.task, list(race.models)))
-        if key not in tasks:
-            tasks[key] = len(feeds)
-            feeds.append(feed(race.task))
-            facts.append(race.facts())
+        task = repr(race.task)
+        if task not in tasks:
+            tasks[task] = feed(race.task)
+        seen = repr((task, race.looks, race.quantity, race.gates, race.units, race.records))
+        if seen not in races:
+            races[seen] = race.facts()
         runs = []
         for label, step in race.steps.items():
             signature = _signature(step)
@@ -56,8 +59,12 @@ def pack(live: Live) -> dict:
                 "graph": graphs[signature], "start": [_digest(raw) for raw in pieces],
                 "size": len(step.start()),
             })  # fmt: skip
-        starts.append({"task": tasks[key], "runs": runs, "seed": race.seed})
-    data = {"feeds": feeds, "blobs": blobs}
+        starts.append({
+            "task": list(tasks).index(task), "facts": list(races).index(seen), "runs": runs,
+            "seed": race.seed,
+        })  # fmt: skip
+    data = {"feeds": list(tasks.values()), "blobs": blobs}
+    facts = list(races.values())
     name = f"starts-{_digest(json.dumps(data).encode())}"
     return {
         "starts": starts, "axes": list(axes), "sizes": [len(c.values) for c in axes.values()],
@@ -93,11 +100,12 @@ def exported(step: TrainingStep, race: Race) -> bytes:
 
 def _signature(step: TrainingStep) -> tuple:
     """What decides the graph of a step: all but the numbers of the parameters."""
+    of_torch = vars(nn.Module())
     modules = tuple(
-        (name, type(module).__qualname__, repr(sorted(
-            (key, entry) for key, entry in vars(module).items()
-            if isinstance(entry, (int, float, str, tuple, type(None))) and key != "training"
-        )))
+        (name, type(module), tuple(
+            (key, _setting(entry)) for key, entry in sorted(vars(module).items())
+            if key not in of_torch
+        ))
         for name, module in step.model.named_modules()
     )  # fmt: skip
     buffers = tuple((name, b.numpy().tobytes()) for name, b in step.model.named_buffers())
@@ -105,6 +113,15 @@ def _signature(step: TrainingStep) -> tuple:
         repr(step.task), tuple(step.shapes.items()), modules, buffers, step.optimizer, step.clip,
         step.record,
     )  # fmt: skip
+
+
+def _setting(entry: Any) -> Hashable:
+    """An attribute of a module such that equal ones make equal graphs; unknown ones are unequal."""
+    if isinstance(entry, (list, tuple)):
+        return type(entry), *map(_setting, entry)
+    if isinstance(entry, torch.Generator):
+        return torch.Generator  # its state is a number
+    return (type(entry), entry) if isinstance(entry, Hashable) else object()
 
 
 def _recorded(live: Live) -> dict:

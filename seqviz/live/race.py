@@ -61,6 +61,8 @@ class Race:
             self.steps[label] = TrainingStep(
                 model, task, optimizer=optimizer, clip=clip, record=tuple(filter(None, names))
             )
+        self.records = {label: step.record for label, step in self.steps.items()}
+        self.looks = {label: LOOKS.get(type(m).__name__, "") for label, m in self.models.items()}
         self.states = {label: step.start() for label, step in self.steps.items()}
 
     def batch(self) -> Batch:
@@ -70,7 +72,8 @@ class Race:
     def take(self) -> list[dict[str, Tensor]]:
         """Take one step with every model and return what each measured before its update."""
         batch, rate = self.batch(), torch.tensor(self.rate)
-        words = "attention" in self.views and batch.inputs.dtype == torch.int64
+        pair = isinstance(batch.inputs, tuple)
+        words = "attention" in self.views and not pair and batch.inputs.dtype == torch.int64
         results = [
             step(self.states[label], batch.inputs, batch.targets, rate)
             for label, step in self.steps.items()
@@ -92,9 +95,7 @@ class Race:
 
     def pictures(self) -> list[dict]:
         """The empty pictures, each with its kind, its run if it shows one alone, and quantity."""
-        looks = pictures.looks(
-            {label: LOOKS.get(type(model).__name__, "") for label, model in self.models.items()}
-        )
+        looks = pictures.looks(self.looks)
         of_inputs = self.quantity == "input_grad_norm"
         found: list[tuple[str, int | None, str | None, Any]] = []
         for view in self.views:

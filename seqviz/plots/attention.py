@@ -518,7 +518,7 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> go.Figure:
         hovertemplate="number %{y} looks at number %{x}: %{z} of 255<extra></extra>",
         colorbar={"title": {"text": "weight", "side": "top"}, "orientation": "h",
                   "y": 1.01, "yanchor": "bottom", "tickvals": [0, BRIGHT / 4, BRIGHT],
-                  "ticktext": ["0", "6 %", "≥ 25 %"], "tickangle": 0},
+                  "ticktext": ["0", "6 %", "≥ 25 %"], "tickangle": 0, "len": 0.85},
     )  # fmt: skip
     total = weights.sum(0, dtype=np.int64)
     top = int(total.argmax())

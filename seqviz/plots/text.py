@@ -121,7 +121,7 @@ def judged_sentence(
         height=340, showlegend=False,
         yaxis={"tickvals": list(range(len(judges))), "ticktext": list(judges),
                "range": [len(judges) - 0.5, -0.5], "title": {"text": "Model"}},
-        xaxis={"title": {"text": f"“{second}” comes first (%)"}, "range": [0, 100], "dtick": 25},
+        xaxis={"title": {"text": f"“{second}” comes first (%)"}, "range": [0, 106], "dtick": 25},
     )  # fmt: skip
     verdicts.add_bar(
         x=[100 * answer for answer in answers], y=list(range(len(answers))), orientation="h",

@@ -38,6 +38,7 @@ p.far {{ margin-top: 3000px }}</style>
 BUNDLE = """
 export { drawBatch, batchSeed } from "./seqviz/front/batches.js";
 export { openWorker } from "./seqviz/front/worker.js";
+export { LiveModel } from "./seqviz/front/live.js";
 """
 
 
@@ -552,6 +553,83 @@ HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
+
+
+# A driver that takes its time, as a kernel does that is busy with another cell.
+SLOW = """
+globalThis.slow = () => {
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const figure = { data: [{}], layout: { xaxis: {}, yaxis: { range: [0, 1] } } };
+  const facts = { labels: ["a"], metric: "mse", chance: 1, target: 0.1, words: null,
+    quantity: "state_grad_norm", views: [{ kind: "metric", run: null, quantity: null, figure }] };
+  const calls = [];
+  const driver = {
+    calls, taken: 0, rate: () => 0.1, failed: (error) => error.message,
+    release: () => calls.push("release"),
+    facts: async () => { calls.push("facts"); await wait(80); return facts; },
+    start: async () => { calls.push("start"); driver.taken = 0; await wait(20); },
+    run: async ({ until }) => {
+      calls.push("run");
+      await wait(5);
+      driver.taken = Math.min(until, driver.taken + 1);
+      return { taken: driver.taken, values: [[0.5]], rows: [[]], last: [{}] };
+    },
+  };
+  const controls = [{ name: "k", start: 0 }, { name: "learning_rate", start: 0 }];
+  const live = new front.LiveModel({ name: "x", steps: 5, controls }, { facts }, driver);
+  const move = (k) => {
+    live.set("request", { number: 1, positions: { k, learning_rate: 0 } });
+    live.save_changes();
+  };
+  return { live, move, calls, wait };
+};
+0"""
+
+
+def test_what_is_pressed_while_a_kernel_answers_is_not_lost(front):
+    front.evaluate(SLOW)
+    found = front.evaluate("""async () => {
+      const found = [];
+      for (const presses of [["toggle"], ["toggle", "toggle"], ["step"], ["move", "toggle"]]) {
+        const { live, move, wait } = slow();
+        move(1);
+        for (const press of presses) {
+          await wait(5);
+          if (press === "move") move(2); else live[press]();
+        }
+        const pressed = live.running;
+        await wait(500);
+        found.push([pressed, live.training.taken, live.running]);
+      }
+      const { live, move, wait } = slow();
+      live.toggle();
+      await wait(5);
+      move(1); // goes on by itself, with another start
+      await wait(40);
+      const went = live.running;
+      live.toggle();
+      await wait(500);
+      return [...found, [went, live.training.taken, live.running]];
+    }""")
+    assert found == [
+        [True, 5, False], [False, 0, False], [False, 1, False], [True, 5, False], [True, 0, False],
+    ]  # fmt: skip
+
+
+def test_steps_asked_for_before_leaving_are_not_taken_after_it(front):
+    front.evaluate(SLOW)
+    before, after = front.evaluate("""async () => {
+      const { live, calls, wait } = slow();
+      await live.step();
+      live.step();
+      live.step();
+      live.step();
+      await live.leave();
+      const at = calls.lastIndexOf("release");
+      await wait(300);
+      return [calls.slice(0, at), calls.slice(at + 1)];
+    }""")
+    assert before.count("start") == 1 and after == []
 
 
 def workers(race: Trainer, count: int) -> None:

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from small_steps import FewPixels, FlatAdding
+from small_steps import DATES, FewPixels, FlatAdding
 
 from seqviz.explore import Choice, GridError, Slider, Text, Toggle
 from seqviz.explore.explorable import BOOK_VARIABLE
@@ -16,6 +16,8 @@ from seqviz.live import page, train_live
 from seqviz.live.live import LIVE_MIME
 from seqviz.live.widget import LiveWidget
 from seqviz.models import LSTM, RNN, TCN, BagOfWords, FeedForward, Transformer
+from seqviz.models.output import Output
+from seqviz.step import TrainingStep
 from seqviz.tasks import Adding, CopyMemory, Dates, FirstToken, Order
 from seqviz.training import steps
 
@@ -104,6 +106,21 @@ def test_a_start_that_raises_says_so_in_its_cell():
         make(fails)
 
 
+def test_a_translator_trains_in_a_kernel():
+    case = DATES
+
+    def begin():
+        return case.task, {"Seq2Seq": case.model()}
+
+    race = make(begin, views=("metric", "gradient", "attention"), batch_size=4).race()
+    first = race.take()[0]
+    assert first["attention"].dim() == 3 and "tokens" not in first
+    step = TrainingStep(case.model(), case.task, record=("input_grad_norm",))
+    batch = case.task.batch(4, seed=0)
+    taken = step(step.start(), batch.inputs, batch.targets, torch.tensor(0.01))
+    assert "input_grad_norm" not in taken  # words have no gradient
+
+
 @pytest.mark.parametrize("task", [Dates(), FlatAdding(10)], ids=repr)
 def test_a_page_says_which_batches_it_can_draw(book, task):
     sentence = rf"A page draws the batches of Adding, .* not of {type(task).__name__}\."
@@ -174,6 +191,55 @@ def test_models_that_differ_in_more_than_numbers_have_graphs_of_their_own(book):
 
     live = make(masked, causal=Toggle(False))
     assert len(graphs(live._repr_mimebundle_()[LIVE_MIME]["packed"])) == 2
+
+
+class Bent(RNN):
+    """A model with attributes that the library does not know."""
+
+    def __init__(self, bend, factors=(1.0,)):
+        super().__init__(8, 4, 4)
+        self.bend, self.factors = bend, factors
+
+    def forward(self, x):
+        return Output(self.bend(super().forward(x).prediction) * self.factors[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ({"a": (torch.tanh,), "b": (torch.relu,)}, 2),
+        ({"a": (torch.tanh, [1.0]), "b": (torch.tanh, [5.0])}, 2),
+        ({"a": (torch.tanh, {0: 1.0}), "b": (torch.tanh, {0: 1.0})}, 2),  # not known to be equal
+        ({"a": (torch.tanh, [1.0]), "b": (torch.tanh, [1.0])}, 1),
+    ],
+)
+def test_what_a_model_computes_with_decides_its_graph(book, given, count):
+    def begin(kind):
+        return FirstToken(6), {"Bent": Bent(*given[kind])}
+
+    live = make(begin, views=("metric",), kind=Choice(list(given), "a"))
+    assert len(graphs(live._repr_mimebundle_()[LIVE_MIME]["packed"])) == count
+
+
+def test_each_start_has_the_pictures_of_its_models(book):
+    kinds = {
+        "small": lambda: LSTM(8, 4, 4), "large": lambda: LSTM(8, 7, 4),
+        "Transformer": lambda: Transformer(8, 4, 4, heads=2),
+    }  # fmt: skip
+
+    def begin(kind, seed):
+        return FirstToken(6), {"Model": kinds[kind]()}
+
+    live = make(
+        begin, views=("gradient", "gates", "attention"), kind=Choice(list(kinds), "small"),
+        seed=Choice({"0": 0, "1": 1}, "0"),
+    )  # fmt: skip
+    packed = live._repr_mimebundle_()[LIVE_MIME]["packed"]
+    assert [start["facts"] for start in packed["starts"]] == [0, 0, 1, 1, 2, 2]
+    assert {start["task"] for start in packed["starts"]} == {0}
+    for kind, facts in enumerate(packed["facts"]):
+        assert facts == live.race(kind=kind, seed=0).facts()
+    assert packed["facts"][0] != packed["facts"][1]
 
 
 @pytest.mark.parametrize(
