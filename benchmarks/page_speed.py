@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -99,11 +99,24 @@ def first_visit(page: Page, address: str, path: str, site: Path = SITE) -> int:
     at_once: set[str] = set()
     loaded = at_once
     scrolled: set[str] = set()
+    under_way: set[Request] = set()
     page.on("request", lambda request: loaded.add(urlsplit(request.url).path))
+    page.on("request", lambda request: under_way.add(request))
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: under_way.discard(request))
     page.goto(f"{address}/{path}", wait_until="networkidle")
     loaded = scrolled
     page.evaluate(SCROLL)
-    page.wait_for_load_state("networkidle")
+    # Not until Playwright calls the network idle: once a page has opened and closed a worker, that
+    # may never come, although no request is under way.
+    quiet = 0
+    for _ in range(300):
+        page.wait_for_timeout(50)
+        quiet = 0 if under_way else quiet + 1
+        if quiet == 10:
+            break
+    else:
+        raise TimeoutError(f"Still loading: {', '.join(r.url for r in under_way)}.")
     counted = at_once | {p for p in scrolled if not any(mark in p for mark in ON_DEMAND)}
     root = unquote(urlsplit(address).path)
     files = [site / unquote(p).removeprefix(root).lstrip("/") for p in counted]

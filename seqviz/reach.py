@@ -191,7 +191,7 @@ def _sequences(rows: Tensor, batch: int) -> Tensor:
 
 
 def _offsets(node: fx.Node) -> list[int]:
-    """How many steps after the first that it sees those that a convolution sees are."""
+    """The steps that a convolution sees, counted from the first of them."""
     back = node.target is BACKWARD
     weight, (dilation,) = node.args[2 if back else 1], node.args[6 if back else 5]
     return [j * dilation for j in range(_shape(weight)[2])]
