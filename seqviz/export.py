@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import io
 import logging
 import warnings
@@ -40,13 +41,26 @@ def to_onnx(function: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, 
         names[:] = outputs
         return tuple(outputs.values())
 
-    graph = trace(flat, tuple(inputs.values()))
-    with _quiet():
-        program = torch.onnx.export(
-            graph, tuple(inputs.values()), dynamo=True, verbose=False, optimize=False,
-            input_names=list(inputs), output_names=names,
-        )  # fmt: skip
+    with _without_collecting():
+        graph = trace(flat, tuple(inputs.values()))
+        with _quiet():
+            program = torch.onnx.export(
+                graph, tuple(inputs.values()), dynamo=True, verbose=False, optimize=False,
+                input_names=list(inputs), output_names=names,
+            )  # fmt: skip
     return _small(program)
+
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Graphs are full of cycles, and looking through them for garbage is a quarter of an export."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ gradient comes back to the same few. PyTorch computes all of them; a traced grap
 from __future__ import annotations
 
 import operator
+from collections import ChainMap
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,7 +134,7 @@ class Reached(fx.Interpreter):
         target, args = node.target, node.args
         reads = self._reads(node)
         taken = [self._taken(*read) for read in reads]
-        values = self.env | {n: value for (n, _, _), value in zip(reads, taken)}
+        values = ChainMap({n: value for (n, _, _), value in zip(reads, taken)}, self.env)
         if target is CONVOLUTION:
             weight, bias = values[args[1]], values.get(args[2])
             y = _columns(taken[0], weight.shape[2]) @ weight.permute(2, 1, 0).flatten(0, 1)

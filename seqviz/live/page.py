@@ -43,7 +43,8 @@ def pack(live: Live) -> dict:
         task = repr(race.task)
         if task not in tasks:
             tasks[task] = feed(race.task)
-        seen = repr((task, race.looks, race.quantity, race.gates, race.units, race.records))
+        records = [step.record for step in race.steps.values()]
+        seen = repr((task, race.looks, race.quantity, race.units, records))
         if seen not in races:
             races[seen] = race.facts()
         runs = []

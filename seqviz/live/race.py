@@ -61,7 +61,6 @@ class Race:
             self.steps[label] = TrainingStep(
                 model, task, optimizer=optimizer, clip=clip, record=tuple(filter(None, names))
             )
-        self.records = {label: step.record for label, step in self.steps.items()}
         self.looks = {label: LOOKS.get(type(m).__name__, "") for label, m in self.models.items()}
         self.states = {label: step.start() for label, step in self.steps.items()}
 

@@ -761,6 +761,14 @@ def test_a_device_that_cannot_train_shows_the_recorded_run(script, why, race_of)
     assert race.problem.endswith(RECORDED)
 
 
+def train_anew(race: Trainer) -> None:
+    """Press Train after a failure: a whole run follows, as if there had been none."""
+    race.press("Train")
+    race.until(60, exactly=True, word="Train")
+    assert not race.problem
+    check_run(race, 60)
+
+
 def test_an_engine_that_fails_to_load_may_be_tried_again(race_of):
     race = race_of(allowed=[r"engine\.js failed", "net::ERR_FAILED"])
     race.page.route("**/engine.js", lambda route: route.abort())
@@ -771,10 +779,7 @@ def test_an_engine_that_fails_to_load_may_be_tried_again(race_of):
     )
     check_run(race, 60)
     race.page.unroute("**/engine.js")
-    race.press("Train")
-    race.until(60, exactly=True, word="Train")
-    assert not race.problem
-    check_run(race, 60)
+    train_anew(race)
 
 
 def test_a_worker_that_dies_is_told_and_can_begin_again(race_of):
@@ -782,10 +787,7 @@ def test_a_worker_that_dies_is_told_and_can_begin_again(race_of):
     race.press("Train")
     race.page.wait_for_function("document.querySelector('.sv-problem').textContent")
     assert race.problem == "The training stopped: out of memory. Press Train to begin again."
-    race.press("Train")
-    race.until(60, exactly=True, word="Train")
-    assert not race.problem
-    check_run(race, 60)
+    train_anew(race)
 
 
 WILD = """{ const post = Worker.prototype.postMessage;
@@ -810,10 +812,7 @@ def test_a_loss_that_is_no_number_ends_a_training(race_of):
     race.page.evaluate("scrollTo(0, 9999)")
     workers(race, 0)
     race.page.evaluate("() => { scrollTo(0, 0); globalThis.wild = false; }")
-    race.press("Train")
-    race.until(60, exactly=True, word="Train")
-    assert not race.problem
-    check_run(race, 60)
+    train_anew(race)
 
 
 # For everyone
